@@ -1,0 +1,127 @@
+package queue
+
+import "time"
+
+// State is where an attempt stands (engine.md B.6).
+type State string
+
+// The states. Leaving is final.
+const (
+	StateWaiting    State = "waiting"
+	StateDialing    State = "dialing"
+	StateOffering   State = "offering"
+	StateActive     State = "active"
+	StateBridged    State = "bridged"
+	StateProcessing State = "processing"
+	StateLeaving    State = "leaving"
+)
+
+// CCResult is the published result of an attempt: the field cc_result.
+type CCResult string
+
+// The closed set of results (engine.md D4).
+const (
+	ResultSuccess   CCResult = "success"
+	ResultCancel    CCResult = "cancel"
+	ResultAbandoned CCResult = "abandoned"
+)
+
+// Offer is one open proposal of an attempt to one agent.
+type Offer struct {
+	No      int       `json:"no"`
+	Agent   AgentRef  `json:"agent"`
+	Channel string    `json:"channel_id"` // agent_channel_id of this offer
+	At      time.Time `json:"at"`
+	// AcceptedAt is set between the agent's accept and the bridge
+	// (engine.md B.10, 23).
+	AcceptedAt time.Time `json:"accepted_at,omitzero"`
+	// Deadline is the offer's timeout, then the bridge's.
+	Deadline time.Time `json:"deadline,omitzero"`
+}
+
+// Exclusion keeps one agent from being offered the attempt until an instant.
+type Exclusion struct {
+	AgentID int64     `json:"agent_id"`
+	Until   time.Time `json:"until"`
+}
+
+// Attempt is one pass of one member through one queue: its whole state, as it
+// is stored between commands. Instants are null (zero) until they happen and
+// obey engine.md B.2.
+type Attempt struct {
+	ID    int64    `json:"id"`
+	Queue QueueRef `json:"queue"`
+	State State    `json:"state"`
+	// Sequence and LastAt are number and instant of the attempt's last event.
+	Sequence int       `json:"sequence"`
+	LastAt   time.Time `json:"last_at"`
+
+	Destination     *string           `json:"destination"`
+	UseProcessing   bool              `json:"use_processing"`
+	MemberName      *string           `json:"member_name"`
+	MemberID        *int64            `json:"member_id"`
+	MemberChannelID *string           `json:"member_channel_id"`
+	AttemptSeq      int               `json:"cc_attempt_seq"`
+	Priority        int               `json:"priority"`
+	Variables       map[string]string `json:"variables,omitempty"`
+
+	JoinedAt         time.Time `json:"joined_at"`
+	DialAt           time.Time `json:"dial_at,omitzero"`
+	MemberRingingAt  time.Time `json:"member_ringing_at,omitzero"`
+	MemberAnsweredAt time.Time `json:"member_answered_at,omitzero"`
+	OfferingAt       time.Time `json:"offering_at,omitzero"`
+	AgentAnsweredAt  time.Time `json:"agent_answered_at,omitzero"`
+	BridgedAt        time.Time `json:"bridged_at,omitzero"`
+	EndedAt          time.Time `json:"ended_at,omitzero"`
+	ProcessingAt     time.Time `json:"processing_at,omitzero"`
+	ReportingAt      time.Time `json:"reporting_at,omitzero"`
+	LeavingAt        time.Time `json:"leaving_at,omitzero"`
+
+	// OfferNo is the number of the last offer; Offers are the open ones;
+	// Misses counts closed ones.
+	OfferNo    int         `json:"offer_no"`
+	Offers     []Offer     `json:"offers,omitempty"`
+	Misses     int         `json:"misses,omitempty"`
+	Exclusions []Exclusion `json:"exclusions,omitempty"`
+	// Agent is the agent who last accepted, with the channel of that offer.
+	Agent        *AgentRef `json:"agent,omitempty"`
+	AgentChannel string    `json:"agent_channel_id,omitempty"`
+
+	// WaitUntil ends the waiting; ProcessingUntil the processing; TalkUntil is
+	// the conversation's safety net; all zero when not running.
+	WaitUntil       time.Time `json:"wait_until,omitzero"`
+	NoAgentsUntil   time.Time `json:"no_agents_until,omitzero"`
+	TalkUntil       time.Time `json:"talk_until,omitzero"`
+	ProcessingUntil time.Time `json:"processing_until,omitzero"`
+	RenewalsUsed    int       `json:"renewals_used,omitempty"`
+	// Last activity of a chat's two sides, for the idle limits.
+	ClientActiveAt time.Time `json:"client_active_at,omitzero"`
+	AgentActiveAt  time.Time `json:"agent_active_at,omitzero"`
+
+	// EarlyReport is a report that came before the conversation ended
+	// (engine.md B.10, 10).
+	EarlyReport CCResult `json:"early_report,omitempty"`
+
+	Result       CCResult `json:"cc_result,omitempty"`
+	ResultReason Reason   `json:"result_reason,omitempty"`
+	Cause        Cause    `json:"call_cause,omitempty"`
+	SIPCode      int      `json:"call_sip_code,omitempty"`
+	// CodeSource is adapter or derived; empty while there is no code.
+	CodeSource string `json:"sip_code_source,omitempty"`
+	AMDResult  string `json:"amd_result,omitempty"`
+	AMDCause   string `json:"amd_cause,omitempty"`
+	// AgentCause is the cause of the last agent leg that failed, if reported.
+	AgentCause Cause `json:"agent_cause,omitempty"`
+	Test       bool  `json:"test,omitempty"`
+}
+
+// Channel returns the attempt's medium.
+func (a *Attempt) Channel() Channel { return a.Queue.Type.Channel() }
+
+// Clone returns a copy that shares nothing that changes.
+func (a *Attempt) Clone() *Attempt {
+	c := *a
+	c.Offers = append([]Offer(nil), a.Offers...)
+	c.Exclusions = append([]Exclusion(nil), a.Exclusions...)
+	return &c // Variables are replaced, never changed in place.
+}

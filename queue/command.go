@@ -1,0 +1,232 @@
+package queue
+
+import "time"
+
+// Command is anything from outside that may change the engine, or time
+// passing: one of the types of this file. One command is one atomic step.
+type Command interface{ command() }
+
+// Join brings a subscriber into a queue that the engine distributes. Refused:
+// unknown_queue, queue_disabled, queue_full, invalid (no destination on a call
+// or chat).
+type Join struct {
+	// AttemptID is filled by the desk from the store's sequence.
+	AttemptID int64
+	QueueID   int64
+	// Destination is the subscriber's address: the caller's number, the chat
+	// contact, a task's address. Nil only for tasks.
+	Destination *string
+	MemberName  *string
+	MemberID    *int64
+	// MemberChannelID names the member leg at the switch; empty = the engine
+	// makes one for a call or chat.
+	MemberChannelID string
+	// DialAt is when the call reached the switch; zero = now.
+	DialAt time.Time
+	// MemberAnsweredAt is when the member leg was answered; zero = now, unless
+	// MemberUnanswered says that it still rings.
+	MemberAnsweredAt time.Time
+	MemberUnanswered bool
+	Priority         int
+	// AttemptSeq is cc_attempt_seq; zero = 1.
+	AttemptSeq int
+	Variables  map[string]string
+	Test       bool
+}
+
+// Accept is the agent's yes to an offer. For calls it orders the bridge; for
+// chats and tasks it is the bridge. A second accept of the same offer by the
+// same agent does nothing. Refused: lost_race when that offer is no longer
+// open, bad_state when there never was one.
+type Accept struct {
+	AttemptID int64
+	AgentID   int64
+	OfferNo   int // 0 = the agent's open offer
+	// Bridged says that the switch has connected both already.
+	Bridged bool
+	// AgentChannelID replaces the id that the engine made for the agent leg.
+	AgentChannelID string
+}
+
+// Decline is the agent's no to an offer: Missed (declined).
+type Decline struct {
+	AttemptID int64
+	AgentID   int64
+	OfferNo   int // 0 = the agent's open offer
+}
+
+// Report is the agent's form: the result of the attempt. In processing it ends
+// the attempt; during the conversation it is kept and ends it as soon as the
+// conversation does (engine.md B.10, 10). Refused: no_processing.
+type Report struct {
+	AttemptID int64
+	// AgentID, if set, must be the agent who holds the attempt.
+	AgentID int64
+	// Result is success, cancel or abandoned; empty is success.
+	Result CCResult
+	// KeepOpen saves the form only; the attempt goes on.
+	KeepOpen bool
+	// Variables of the form are laid over the attempt's own.
+	Variables map[string]string
+}
+
+// Renew gives more time for processing (engine.md B.10, 9).
+type Renew struct {
+	AttemptID int64
+	AgentID   int64 // if set, must be the agent who holds the attempt
+}
+
+// Close ends the conversation of a bridged chat, task or call.
+type Close struct {
+	AttemptID int64
+	AgentID   int64 // if set, must be the agent who holds the attempt
+}
+
+// Cancel ends an attempt in any state: result cancel, reason cancelled, or
+// withdrawn for a task that nobody accepted.
+type Cancel struct{ AttemptID int64 }
+
+// SetAgentStatus is a login, a logout or a pause. While the agent is in a
+// conversation or processing it waits until that attempt has left. Refused:
+// unknown_agent for an AgentID; an AgentRef that is unknown creates the agent.
+type SetAgentStatus struct {
+	AgentID   int64
+	AgentRef  string // instead of AgentID
+	AgentName string // for an agent that is created
+	NewID     int64  // filled by the desk when Engine.Needs says so
+	Status    Status
+	Reason    string
+	At        time.Time // when it happened at the switch; zero = now
+}
+
+// Leg is a side of a call.
+type Leg string
+
+// The two sides.
+const (
+	LegMember Leg = "member"
+	LegAgent  Leg = "agent"
+)
+
+// SwitchEvent is what a switch reports of one of its legs, or, for external
+// queues, of the whole call.
+type SwitchEvent string
+
+// The reports of POST /v1/reports. Joined, offered, missed and left belong to
+// external queues only.
+const (
+	SwitchRinging      SwitchEvent = "ringing"
+	SwitchAnswered     SwitchEvent = "answered"
+	SwitchBridged      SwitchEvent = "bridged"
+	SwitchBridgeFailed SwitchEvent = "bridge_failed"
+	SwitchAMD          SwitchEvent = "amd"
+	SwitchEnded        SwitchEvent = "ended"
+	SwitchMessage      SwitchEvent = "message" // chat activity of the leg
+	SwitchJoined       SwitchEvent = "joined"
+	SwitchOffered      SwitchEvent = "offered"
+	SwitchMissed       SwitchEvent = "missed"
+	SwitchLeft         SwitchEvent = "left"
+)
+
+// SwitchReport is one report of a switch. The attempt is named by AttemptID or
+// by ChannelID, the id of one of its legs. Reports about what is over or
+// unknown are dropped, not refused, so that adapters never retry for ever.
+//
+// Which fields count:
+//
+//	ringing, answered   Leg
+//	bridged             AgentID/AgentRef or OfferNo when several offers are open
+//	bridge_failed       Cause, SIPCode
+//	amd                 AMDResult
+//	ended               Leg, Cause, SIPCode; Reason transfer_blind or
+//	                    transfer_attended when the leg went on elsewhere
+//	message             Leg
+//	joined (external)   QueueID or QueueName, MemberChannelID, Destination,
+//	                    MemberName, DialAt, MemberAnsweredAt, Variables, Priority
+//	offered (external)  AgentID or AgentRef + AgentName, AgentChannelID
+//	missed (external)   AgentID, AgentRef or AgentChannelID; Reason, Cause, SIPCode
+//	left (external)     ResultReason, Cause, SIPCode
+//
+// For external queues `ended` with Leg member closes whatever is open: offers
+// with member_hangup, a waiting attempt as abandoned, a bridged one as served.
+// `ended` with Leg agent ends the conversation of a bridged attempt.
+type SwitchReport struct {
+	AttemptID int64
+	ChannelID string
+	QueueID   int64
+	QueueName string
+	// NewIDs are filled by the desk with as many ids as Engine.Needs says.
+	NewIDs []int64
+
+	Leg   Leg
+	Event SwitchEvent
+	// At is when it happened; zero = now. It is clamped between the attempt's
+	// last event and now (engine.md B.2).
+	At time.Time
+
+	AgentID        int64
+	AgentRef       string
+	AgentName      string
+	AgentChannelID string
+	OfferNo        int
+
+	Reason       string
+	ResultReason Reason
+	Cause        Cause
+	SIPCode      int
+	AMDResult    string
+
+	Destination      *string
+	MemberName       *string
+	MemberChannelID  string
+	DialAt           time.Time
+	MemberAnsweredAt time.Time
+	MemberUnanswered bool
+	Priority         int
+	Variables        map[string]string
+}
+
+// Reconcile compares the open attempts of external queues with the channels
+// that their switch has listed (engine.md B.10, 21). An attempt whose member
+// leg is not among Live is closed: as if the hang-up had come now, or, with
+// Lost, as recovered.
+type Reconcile struct {
+	// Queues names the queues of that switch; nil = every external queue.
+	Queues []string
+	Live   []string
+	Lost   bool
+	At     time.Time // zero = now
+}
+
+// Tick carries out every deadline that is due.
+type Tick struct{}
+
+// SaveQueue creates a queue or changes its settings; running attempts keep what
+// they started with. Refused: invalid, name_taken. ID 0 is filled by the desk.
+type SaveQueue struct{ Queue Queue }
+
+// RemoveQueue deletes a queue without open attempts. Refused: in_use.
+type RemoveQueue struct{ ID int64 }
+
+// SaveAgent creates an agent or changes him. Refused: invalid, unknown_queue,
+// name_taken (his agent_ref). ID 0 is filled by the desk.
+type SaveAgent struct{ Agent Agent }
+
+// RemoveAgent deletes an agent who holds no attempt. Refused: in_use.
+type RemoveAgent struct{ ID int64 }
+
+func (Join) command()           {}
+func (Accept) command()         {}
+func (Decline) command()        {}
+func (Report) command()         {}
+func (Renew) command()          {}
+func (Close) command()          {}
+func (Cancel) command()         {}
+func (SetAgentStatus) command() {}
+func (SwitchReport) command()   {}
+func (Reconcile) command()      {}
+func (Tick) command()           {}
+func (SaveQueue) command()      {}
+func (RemoveQueue) command()    {}
+func (SaveAgent) command()      {}
+func (RemoveAgent) command()    {}

@@ -1,0 +1,45 @@
+package queue
+
+// Reason is the fine result of an attempt: ext.result_reason (engine.md B.9).
+type Reason string
+
+// The reasons that the built types can end with.
+const (
+	ReasonServed              Reason = "served"
+	ReasonReportedSuccess     Reason = "reported_success"
+	ReasonReportedAbandoned   Reason = "reported_abandoned"
+	ReasonReportedCancel      Reason = "reported_cancel"
+	ReasonProcessingTimeout   Reason = "processing_timeout"
+	ReasonTransferred         Reason = "transferred"
+	ReasonMemberHangupWaiting Reason = "member_hangup_waiting"
+	ReasonMemberHangupOffer   Reason = "member_hangup_offering"
+	ReasonMaxWait             Reason = "max_wait"
+	ReasonNoAgents            Reason = "no_agents"
+	ReasonBridgeFailed        Reason = "bridge_failed"
+	ReasonCancelled           Reason = "cancelled"
+	ReasonWithdrawn           Reason = "withdrawn"
+	ReasonMaxOffers           Reason = "max_offers"
+	ReasonKeyExit             Reason = "key_exit"
+	ReasonRecovered           Reason = "recovered"
+	ReasonShutdown            Reason = "shutdown"
+	ReasonClientIdle          Reason = "client_idle"
+	ReasonDialogIdle          Reason = "dialog_idle"
+	ReasonAgentIdle           Reason = "agent_idle"
+)
+
+// MissedReason says why an offer ended without a connection: ext.missed_reason.
+type MissedReason string
+
+// The closed set of missed reasons (engine.md B.9).
+const (
+	MissedDeclined     MissedReason = "declined"
+	MissedTimeout      MissedReason = "timeout"
+	MissedBusy         MissedReason = "busy"
+	MissedUnreachable  MissedReason = "unreachable"
+	MissedSkipped      MissedReason = "skipped"
+	MissedMemberHangup MissedReason = "member_hangup"
+	MissedAgentGone    MissedReason = "agent_gone"
+	MissedBridgeFailed MissedReason = "bridge_failed"
+	MissedCancelled    MissedReason = "cancelled"
+	MissedFailed       MissedReason = "failed"
+)

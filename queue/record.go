@@ -1,0 +1,45 @@
+package queue
+
+// Record is stored state that a step changed, or that was decided elsewhere
+// and is taken over by [Engine.Put]: *Queue, *Agent, *AgentState, *Attempt or
+// *Removed. A Record handed out is a copy and never changes afterwards.
+type Record interface{ record() }
+
+// Kind says what a Removed was.
+type Kind string
+
+// The kinds of records that can go away.
+const (
+	KindQueue   Kind = "queue"
+	KindAgent   Kind = "agent"
+	KindAttempt Kind = "attempt"
+)
+
+// Removed says that a queue or an agent was deleted, or that an attempt left.
+// Step never returns one for an attempt: there the last *Attempt, in the state
+// leaving, says so, because the history wants its final values.
+type Removed struct {
+	Kind Kind
+	ID   int64
+}
+
+func (*Queue) record()      {}
+func (*Agent) record()      {}
+func (*AgentState) record() {}
+func (*Attempt) record()    {}
+func (*Removed) record()    {}
+
+// Result is what one command caused: facts for the log, and the records they
+// changed. Events are in the order of the log; their Seq and RecordedAt are
+// given by whoever appends them.
+type Result struct {
+	Events  []Event
+	Changed []Record
+	// Attempt is the attempt that the command was about, as it is afterwards
+	// (in the state leaving when the command ended it); nil for commands about
+	// queues, agents and time.
+	Attempt *Attempt
+	// Dropped says why a switch's report was acknowledged without effect
+	// (engine.md B.10, 15); empty when it was carried out.
+	Dropped string
+}
