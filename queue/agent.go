@@ -123,4 +123,6 @@ type AgentState struct {
 	// FreeSince is when he last left a conversation or its processing, or
 	// logged in: the key of the strategy longest-idle.
 	FreeSince time.Time `json:"free_since,omitzero"`
+	// Changes counts the agent.state events: their ids come from it.
+	Changes int `json:"changes,omitempty"`
 }

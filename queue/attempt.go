@@ -51,7 +51,9 @@ type Exclusion struct {
 type Attempt struct {
 	ID    int64    `json:"id"`
 	Queue QueueRef `json:"queue"`
-	State State    `json:"state"`
+	// Distribution is the queue's when the attempt was created.
+	Distribution Distribution `json:"distribution"`
+	State        State        `json:"state"`
 	// Sequence and LastAt are number and instant of the attempt's last event.
 	Sequence int       `json:"sequence"`
 	LastAt   time.Time `json:"last_at"`
@@ -83,8 +85,10 @@ type Attempt struct {
 	Offers     []Offer     `json:"offers,omitempty"`
 	Misses     int         `json:"misses,omitempty"`
 	Exclusions []Exclusion `json:"exclusions,omitempty"`
-	// Agent is the agent who last accepted, with the channel of that offer.
+	// Agent is the agent who last accepted, Accepted the number of that offer.
+	// AgentChannel is the agent leg of that offer, empty again after its Missed.
 	Agent        *AgentRef `json:"agent,omitempty"`
+	Accepted     int       `json:"accepted_offer_no,omitempty"`
 	AgentChannel string    `json:"agent_channel_id,omitempty"`
 
 	// WaitUntil ends the waiting; ProcessingUntil the processing; TalkUntil is
@@ -98,6 +102,10 @@ type Attempt struct {
 	ClientActiveAt time.Time `json:"client_active_at,omitzero"`
 	AgentActiveAt  time.Time `json:"agent_active_at,omitzero"`
 
+	// EndReason and EndResult say how the conversation ended; they stand for the
+	// attempt unless a report says otherwise.
+	EndReason Reason   `json:"end_reason,omitempty"`
+	EndResult CCResult `json:"end_result,omitempty"`
 	// EarlyReport is a report that came before the conversation ended
 	// (engine.md B.10, 10).
 	EarlyReport CCResult `json:"early_report,omitempty"`
@@ -114,6 +122,9 @@ type Attempt struct {
 	AgentCause Cause `json:"agent_cause,omitempty"`
 	Test       bool  `json:"test,omitempty"`
 }
+
+// external reports whether a switch distributes the attempt.
+func (a *Attempt) external() bool { return a.Distribution == DistributionExternal }
 
 // Channel returns the attempt's medium.
 func (a *Attempt) Channel() Channel { return a.Queue.Type.Channel() }

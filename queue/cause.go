@@ -145,3 +145,76 @@ var causes = map[Cause]causeInfo{
 	"ABANDONED":                      {480, ClassLocal},
 	"UNSPECIFIED":                    {480, ClassNormal},
 }
+
+// CauseOfSIP returns the cause that stands for a SIP status from the network
+// (engine.md Part C, second table). It is not the inverse of Cause.SIP.
+func CauseOfSIP(status int) Cause {
+	if c, ok := sipCauses[status]; ok {
+		return c
+	}
+	return "NORMAL_UNSPECIFIED"
+}
+
+var sipCauses = map[int]Cause{
+	200: "NORMAL_CLEARING",
+	400: "NORMAL_TEMPORARY_FAILURE",
+	401: "CALL_REJECTED",
+	402: "CALL_REJECTED",
+	403: "CALL_REJECTED",
+	404: "UNALLOCATED_NUMBER",
+	405: "SERVICE_UNAVAILABLE",
+	406: "SERVICE_NOT_IMPLEMENTED",
+	407: "CALL_REJECTED",
+	408: "RECOVERY_ON_TIMER_EXPIRE",
+	410: "NUMBER_CHANGED",
+	413: "INTERWORKING",
+	414: "INTERWORKING",
+	415: "SERVICE_NOT_IMPLEMENTED",
+	416: "INTERWORKING",
+	420: "INTERWORKING",
+	421: "INTERWORKING",
+	423: "INTERWORKING",
+	428: "NO_IDENTITY",
+	429: "BAD_IDENTITY_INFO",
+	437: "UNSUPPORTED_CERTIFICATE",
+	438: "INVALID_IDENTITY",
+	480: "NO_USER_RESPONSE",
+	481: "NORMAL_TEMPORARY_FAILURE",
+	482: "EXCHANGE_ROUTING_ERROR",
+	483: "EXCHANGE_ROUTING_ERROR",
+	484: "INVALID_NUMBER_FORMAT",
+	485: "NO_ROUTE_DESTINATION",
+	486: "USER_BUSY",
+	487: "ORIGINATOR_CANCEL",
+	488: "INCOMPATIBLE_DESTINATION",
+	500: "NORMAL_TEMPORARY_FAILURE",
+	501: "SERVICE_NOT_IMPLEMENTED",
+	502: "NETWORK_OUT_OF_ORDER",
+	503: "NORMAL_TEMPORARY_FAILURE",
+	504: "RECOVERY_ON_TIMER_EXPIRE",
+	505: "INTERWORKING",
+	513: "INTERWORKING",
+	600: "USER_BUSY",
+	603: "CALL_REJECTED",
+	604: "NO_ROUTE_DESTINATION",
+	606: "INCOMPATIBLE_DESTINATION",
+	607: "UNWANTED",
+	608: "CALL_REJECTED",
+}
+
+// MissedByCause tells why an agent's leg came to nothing from its cause
+// (engine.md B.9): failed for any cause that says nothing more.
+func MissedByCause(c Cause) MissedReason {
+	switch c {
+	case "CALL_REJECTED", "DECLINE":
+		return MissedDeclined
+	case "USER_BUSY", "NORMAL_CIRCUIT_CONGESTION":
+		return MissedBusy
+	case "USER_NOT_REGISTERED", "SUBSCRIBER_ABSENT", "DESTINATION_OUT_OF_ORDER":
+		return MissedUnreachable
+	case "NO_ANSWER", "NO_USER_RESPONSE", "ALLOTTED_TIMEOUT", "PROGRESS_TIMEOUT", "NO_PICKUP":
+		return MissedTimeout
+	default:
+		return MissedFailed
+	}
+}

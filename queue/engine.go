@@ -1,59 +1,169 @@
 package queue
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Engine is the live state of one domain's contact centre. It is not safe for
 // concurrent use. The zero Engine is not usable; call New.
 type Engine struct {
-	domain Domain
+	domain   Domain
+	queues   map[int64]*queueState
+	names    map[string]int64 // queue by name
+	agents   map[int64]*agentState
+	refs     map[string]int64 // agent by agent_ref
+	attempts map[int64]*attempt
+	channels map[string]int64 // attempt by the channel id of a leg
+	due      index[dueKey]
+}
+
+// attempt is an open attempt with its places in the engine's indexes.
+type attempt struct {
+	Attempt
+	dirty   bool
+	due     time.Time // as entered in Engine.due; zero = not there
+	waiting bool      // entered in its queue's waiting index
+	waitKey waitKey
+}
+
+// agentState is an agent, what he is doing, and his places in the indexes.
+type agentState struct {
+	cfg     Agent
+	st      AgentState
+	dirty   bool
+	due     [len(Channels)]time.Time // as entered in Engine.due
+	freeKey freeKey
+	free    []int64 // queues in whose free index freeKey stands
+}
+
+// queueState is a queue with those who wait in it and those who are free for
+// it. The free index is empty for external queues.
+type queueState struct {
+	cfg     Queue
+	waiting index[waitKey]
+	free    index[freeKey]
+	open    map[int64]struct{} // open attempts
+	agents  map[int64]struct{} // agents who serve the queue
+	online  int                // those of them who are online
+}
+
+// waitKey orders those who wait: priority, then who came first.
+type waitKey struct {
+	priority int
+	joined   int64
+	id       int64
+}
+
+func compareWait(a, b waitKey) int {
+	if c := cmp.Compare(b.priority, a.priority); c != 0 {
+		return c
+	}
+	if c := cmp.Compare(a.joined, b.joined); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.id, b.id)
+}
+
+// freeKey orders free agents by the strategy longest-idle.
+type freeKey struct {
+	since int64
+	id    int64
+}
+
+func compareFree(a, b freeKey) int {
+	if c := cmp.Compare(a.since, b.since); c != 0 {
+		return c
+	}
+	return cmp.Compare(a.id, b.id)
 }
 
 // New returns an empty engine of the domain.
-func New(domain Domain) *Engine { return &Engine{domain: domain} }
-
-// Step carries out cmd at the instant at. On an error, always an *Error,
-// nothing has happened.
-func (e *Engine) Step(at time.Time, cmd Command) (Result, error) { panic("being written") }
-
-// Needs says how many fresh ids cmd would use if it were stepped now: for an
-// attempt, queue or agent that it creates. WithIDs puts them into the command.
-func (e *Engine) Needs(cmd Command) int { panic("being written") }
-
-// WithIDs returns cmd with the ids that Needs asked for.
-func WithIDs(cmd Command, ids ...int64) Command { panic("being written") }
-
-// Put takes over stored state that was decided elsewhere: at start-up, or by
-// another replica. An engine built by Put alone equals the one that stepped.
-// An *Attempt in the state leaving, or a *Removed, takes the thing away.
-func (e *Engine) Put(records ...Record) {}
-
-// NextDeadline says when a Tick command is due; false when nothing runs.
-func (e *Engine) NextDeadline() (time.Time, bool) { panic("being written") }
-
-// Check returns the first broken invariant, or nil: for tests, and after a
-// load.
-func (e *Engine) Check() error { panic("being written") }
+func New(domain Domain) *Engine {
+	return &Engine{
+		domain:   domain,
+		queues:   map[int64]*queueState{},
+		names:    map[string]int64{},
+		agents:   map[int64]*agentState{},
+		refs:     map[string]int64{},
+		attempts: map[int64]*attempt{},
+		channels: map[string]int64{},
+		due:      newIndex(compareDue),
+	}
+}
 
 // Attempt returns a copy of the open attempt, or nil.
-func (e *Engine) Attempt(id int64) *Attempt { panic("being written") }
+func (e *Engine) Attempt(id int64) *Attempt {
+	if a := e.attempts[id]; a != nil {
+		return a.Clone()
+	}
+	return nil
+}
 
 // AttemptByChannel returns a copy of the open attempt one of whose legs has the
 // channel id, or nil.
-func (e *Engine) AttemptByChannel(id string) *Attempt { panic("being written") }
+func (e *Engine) AttemptByChannel(id string) *Attempt { return e.Attempt(e.channels[id]) }
 
 // Queue returns a copy of the queue, or nil.
-func (e *Engine) Queue(id int64) *Queue { panic("being written") }
+func (e *Engine) Queue(id int64) *Queue {
+	if q := e.queues[id]; q != nil {
+		c := q.cfg
+		return &c
+	}
+	return nil
+}
 
 // QueueByName returns a copy of the queue, or nil.
-func (e *Engine) QueueByName(name string) *Queue { panic("being written") }
+func (e *Engine) QueueByName(name string) *Queue { return e.Queue(e.names[name]) }
 
-// Agent returns copies of the agent and of what he is doing, or nil.
-func (e *Engine) Agent(id int64) (*Agent, *AgentState) { panic("being written") }
+// Agent returns copies of the agent and of what he is doing, or nils.
+func (e *Engine) Agent(id int64) (*Agent, *AgentState) {
+	if g := e.agents[id]; g != nil {
+		cfg := g.cfg
+		return &cfg, g.st.clone()
+	}
+	return nil, nil
+}
 
 // AgentByRef returns copies like Agent.
-func (e *Engine) AgentByRef(ref string) (*Agent, *AgentState) { panic("being written") }
+func (e *Engine) AgentByRef(ref string) (*Agent, *AgentState) { return e.Agent(e.refs[ref]) }
 
-// Queues, Agents and Attempts return copies of all, in the order of their ids.
-func (e *Engine) Queues() []*Queue     { panic("being written") }
-func (e *Engine) Agents() []*Agent     { panic("being written") }
-func (e *Engine) Attempts() []*Attempt { panic("being written") }
+// Queues returns copies of all queues in the order of their ids.
+func (e *Engine) Queues() []*Queue { return copies(e.queues, e.Queue) }
+
+// Agents returns copies of all agents in the order of their ids.
+func (e *Engine) Agents() []*Agent {
+	return copies(e.agents, func(id int64) *Agent {
+		cfg, _ := e.Agent(id)
+		return cfg
+	})
+}
+
+// Attempts returns copies of all open attempts in the order of their ids.
+func (e *Engine) Attempts() []*Attempt { return copies(e.attempts, e.Attempt) }
+
+func copies[S, T any](all map[int64]*S, one func(int64) *T) []*T {
+	out := make([]*T, 0, len(all))
+	for _, id := range sortedIDs(all) {
+		out = append(out, one(id))
+	}
+	return out
+}
+
+func sortedIDs[S any](all map[int64]S) []int64 {
+	ids := make([]int64, 0, len(all))
+	for id := range all {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (s *AgentState) clone() *AgentState {
+	c := *s
+	for i := range c.Channels {
+		c.Channels[i].Slots = slices.Clone(s.Channels[i].Slots)
+	}
+	return &c
+}

@@ -113,7 +113,7 @@ type Listed struct {
 }
 
 // Ext holds what an event says beyond the published fields. Zero instants,
-// empty strings and zero numbers are null, except OfferNo and WaitSec.
+// empty strings and zero numbers are null, except WaitSec.
 type Ext struct {
 	State              State
 	JoinedAt           time.Time

@@ -1,0 +1,187 @@
+package queue
+
+import (
+	"slices"
+	"strings"
+)
+
+// channelIndex returns the place of ch in Channels.
+func channelIndex(ch Channel) int { return slices.Index(Channels[:], ch) }
+
+// eligible reports whether the agent may be offered one more attempt on the
+// channel: online, not in a pause, with a free slot and no open offer there.
+func (g *agentState) eligible(ch Channel) bool {
+	c := &g.st.Channels[channelIndex(ch)]
+	if g.st.Status != StatusOnline || g.st.Pending != "" || c.Block != "" || len(c.Slots) >= g.cfg.capacity(ch) {
+		return false
+	}
+	return !slices.ContainsFunc(c.Slots, func(x Slot) bool { return x.State == AgentOffering })
+}
+
+// working reports whether the agent is in a conversation or its processing, so
+// that a change of status has to wait.
+func (g *agentState) working() bool {
+	for i := range g.st.Channels {
+		for _, x := range g.st.Channels[i].Slots {
+			if x.State == AgentBridged || x.State == AgentProcessing {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// hold notes that the agent holds the attempt in the state.
+func (s *step) hold(g *agentState, a *attempt, offerNo int, state ChannelStateName) {
+	i := channelIndex(a.Channel())
+	c := &g.st.Channels[i]
+	slot := Slot{AttemptID: a.ID, OfferNo: offerNo, State: state, Since: s.at}
+	if k := slices.IndexFunc(c.Slots, func(x Slot) bool { return x.AttemptID == a.ID }); k >= 0 {
+		c.Slots[k] = slot
+	} else {
+		c.Slots = append(c.Slots, slot)
+	}
+	s.touchAgent(g)
+	s.fireAgent(g, i, state, a.ID)
+}
+
+// block takes the attempt from the agent and gives his channel a pause of delay
+// seconds; 0 = none. A status that waited for this is applied.
+func (s *step) block(g *agentState, a *attempt, state ChannelStateName, delay int) {
+	i := channelIndex(a.Channel())
+	c := &g.st.Channels[i]
+	k := slices.IndexFunc(c.Slots, func(x Slot) bool { return x.AttemptID == a.ID })
+	if k < 0 {
+		return
+	}
+	c.Slots = slices.Delete(c.Slots, k, k+1)
+	s.touchAgent(g)
+	next := AgentWaiting
+	switch {
+	case delay > 0:
+		c.Block, c.Since, c.Until = state, s.at, later(s.now, delay)
+		next = state
+	case c.Block != "":
+		next = c.Block
+	case len(c.Slots) > 0:
+		next = c.Slots[len(c.Slots)-1].State
+	}
+	s.fireAgent(g, i, next, a.ID)
+	if g.st.Pending != "" && !g.working() {
+		s.applyStatus(g, g.st.Pending, g.st.PendingReason)
+	}
+}
+
+// applyStatus changes the agent's status now, or, while he is in a
+// conversation or its processing, when that attempt has left.
+func (s *step) applyStatus(g *agentState, status Status, reason string) {
+	s.touchAgent(g)
+	if status == g.st.Status && reason == g.st.Reason {
+		g.st.Pending, g.st.PendingReason = "", ""
+		return
+	}
+	if g.working() {
+		g.st.Pending, g.st.PendingReason = status, reason
+		return
+	}
+	login := g.st.Status == StatusOffline && status == StatusOnline
+	if login || g.st.FreeSince.IsZero() {
+		g.st.FreeSince = s.at
+	}
+	if status == StatusOnline {
+		g.st.NoAnswers, g.st.Unreachables = 0, 0
+	}
+	s.e.countOnline(g, -1)
+	g.st.Status, g.st.Reason, g.st.Since = status, reason, s.at
+	g.st.Pending, g.st.PendingReason = "", ""
+	s.e.countOnline(g, +1)
+	s.fireAgent(g, -1, "", 0)
+}
+
+// countOnline keeps the number of agents online of each of the agent's queues.
+func (e *Engine) countOnline(g *agentState, by int) {
+	for _, id := range g.cfg.Queues {
+		if q := e.queues[id]; q != nil && g.st.Status == StatusOnline {
+			q.online += by
+		}
+	}
+}
+
+// setAgentStatus is a login, a logout or a pause (engine.md B.10, 4).
+func (s *step) setAgentStatus(c SetAgentStatus) error {
+	switch c.Status {
+	case StatusOnline, StatusOffline, StatusPause, StatusBreakOut:
+	default:
+		return invalid("status", "status is online, offline, pause or break_out")
+	}
+	if err := validateTexts(nil, c.Reason, &c.AgentRef, &c.AgentName); err != nil {
+		return err
+	}
+	g, err := s.agentOf(c.AgentID, c.AgentRef, c.AgentName, []int64{c.NewID})
+	if err != nil {
+		return err
+	}
+	s.at = notAfter(c.At, s.now)
+	if s.at.Before(g.st.Since) {
+		s.at = g.st.Since
+	}
+	if c.Status != StatusOnline {
+		s.dropOffers(g)
+	}
+	s.applyStatus(g, c.Status, c.Reason)
+	return nil
+}
+
+// dropOffers misses the open offers of an agent who goes away. What a switch
+// rings goes on ringing until the switch says otherwise.
+func (s *step) dropOffers(g *agentState) {
+	for ch := range g.st.Channels {
+		for _, x := range slices.Clone(g.st.Channels[ch].Slots) {
+			a := s.e.attempts[x.AttemptID]
+			if x.State != AgentOffering || a == nil || a.external() {
+				continue
+			}
+			if i := a.findOffer(g.cfg.ID, x.OfferNo); i >= 0 {
+				s.missPooled(a, i, MissedAgentGone)
+			}
+		}
+	}
+}
+
+// agentOf returns the agent by id or by his name in a switch. A name that is
+// not known creates him with the first of the fresh ids (engine.md B.15b).
+func (s *step) agentOf(id int64, ref, name string, fresh []int64) (*agentState, error) {
+	if id == 0 && ref == "" {
+		return nil, invalid("agent_id", "name the agent by agent_id or agent_ref")
+	}
+	if id == 0 {
+		id = s.e.refs[ref]
+	}
+	if g := s.e.agents[id]; g != nil {
+		return g, nil
+	}
+	if ref == "" {
+		return nil, refuse(CodeUnknownAgent, "no agent %d", id)
+	}
+	if len(fresh) == 0 || fresh[0] == 0 {
+		return nil, refuse(CodeUnknownAgent, "no agent %q, and no id to create him with", ref)
+	}
+	if name == "" {
+		name = ref
+	}
+	cfg := Agent{ID: fresh[0], Name: truncate(name), Ref: ref, Queues: []int64{}}
+	s.e.putAgent(&cfg)
+	s.res.Changed = append(s.res.Changed, &cfg)
+	g := s.e.agents[cfg.ID]
+	g.st.Status, g.st.Since = StatusOffline, s.at
+	s.touchAgent(g)
+	return g, nil
+}
+
+// truncate shortens a name from outside to what Validate allows.
+func truncate(name string) string {
+	if len(name) <= 200 {
+		return name
+	}
+	return strings.ToValidUTF8(name[:200], "")
+}

@@ -1,0 +1,168 @@
+package queue
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+)
+
+// instant is how times are written in event bodies: UTC, milliseconds.
+const instant = "2006-01-02T15:04:05.000Z"
+
+// when returns the instant of the attempt's next event: never before its last
+// one (engine.md B.10, 22).
+func (s *step) when(a *attempt) time.Time {
+	if s.at.Before(a.LastAt) {
+		return a.LastAt
+	}
+	return s.at
+}
+
+// fire appends the attempt's next event. The offer is the one that the event
+// is about; nil for joined, and for leaving, which speaks of the agent who last
+// accepted.
+func (s *step) fire(a *attempt, typ EventType, o *Offer) *Event {
+	t := s.when(a)
+	a.Sequence++
+	a.LastAt = t
+	s.touch(a)
+	ref := a.Queue
+	s.res.Events = append(s.res.Events, Event{
+		ID: s.e.domain.derive("event", a.ID, a.Sequence), Type: typ, DomainID: s.e.domain.ID,
+		At: t, Sequence: a.Sequence, Queue: &ref, AttemptID: a.ID,
+		Listed: a.listed(typ, t, o), Variables: a.Variables, Ext: a.ext(typ, t, o),
+	})
+	return &s.res.Events[len(s.res.Events)-1]
+}
+
+// listed returns the published fields by the rules of engine.md B.5.
+func (a *Attempt) listed(typ EventType, t time.Time, o *Offer) *Listed {
+	l := &Listed{
+		Channel: a.Channel(), AttemptID: a.ID, Destination: a.Destination,
+		UseProcessing: a.UseProcessing, MemberChannelID: a.MemberChannelID,
+		MemberName: a.MemberName, MemberID: a.MemberID, AttemptSeq: a.AttemptSeq,
+	}
+	agent, channel := a.Agent, a.AgentChannel
+	if o != nil {
+		agent, channel = &o.Agent, o.Channel
+	}
+	if typ == EventJoined {
+		return l
+	}
+	if agent != nil {
+		l.AgentName, l.AgentID = &agent.Name, &agent.ID
+		l.UserID, l.AgentExtension = agent.UserID, agent.Extension
+	}
+	if channel != "" {
+		l.AgentChannelID = &channel
+	}
+	l.BillSec, l.Duration, l.VoiceSec = a.durations(t)
+	if a.AMDResult != "" {
+		l.AMD = &a.AMDResult
+	}
+	if (typ == EventProcessing || typ == EventLeaving) && a.Cause != "" {
+		cause, code := a.Cause, a.SIPCode
+		l.Cause, l.SIPCode = &cause, &code
+	}
+	if typ == EventLeaving {
+		l.Result = a.Result
+	}
+	return l
+}
+
+func (a *Attempt) ext(typ EventType, t time.Time, o *Offer) *Ext {
+	x := &Ext{
+		State: a.State, JoinedAt: a.JoinedAt, DialAt: a.DialAt, MemberAnsweredAt: a.MemberAnsweredAt,
+		OfferingAt: a.OfferingAt, BridgedAt: a.BridgedAt, EndedAt: a.EndedAt, LeavingAt: a.LeavingAt,
+		OfferNo: a.OfferNo, AgentCause: a.AgentCause, AMDCause: a.AMDCause, WaitSec: a.waitSec(t), Test: a.Test,
+	}
+	if o != nil {
+		x.OfferNo = o.No
+	}
+	switch typ {
+	case EventProcessing:
+		x.ProcessingDeadline = a.ProcessingUntil
+		x.SIPCodeSource = a.CodeSource
+	case EventLeaving:
+		x.ResultReason = a.ResultReason
+		x.SIPCodeSource = a.CodeSource
+	}
+	return x
+}
+
+// fireAgent appends an agent.state event about one channel, or, with channel
+// -1, about the status alone.
+func (s *step) fireAgent(g *agentState, channel int, state ChannelStateName, attemptID int64) {
+	d := AgentStateData{
+		AgentID: g.cfg.ID, AgentName: g.cfg.Name, Status: g.st.Status,
+		Since: g.st.Since.Format(instant),
+	}
+	if g.st.Reason != "" {
+		d.Reason = &g.st.Reason
+	}
+	if channel >= 0 {
+		d.Channel, d.State, d.Since = &Channels[channel], &state, s.at.Format(instant)
+	}
+	if attemptID != 0 {
+		d.AttemptID = &attemptID
+	}
+	g.st.Changes++
+	s.touchAgent(g)
+	s.res.Events = append(s.res.Events, Event{
+		ID: s.e.domain.derive("agent.state", g.cfg.ID, g.st.Changes), Type: EventAgentState,
+		DomainID: s.e.domain.ID, At: s.at,
+		Subject: &Subject{Kind: "agent", ID: strconv.FormatInt(g.cfg.ID, 10)},
+		Data:    mustJSON(d),
+	})
+}
+
+// order appends an order to the switch. Chats, tasks and external queues have
+// none.
+func (s *step) order(a *attempt, typ EventType, o *Offer, fill func(*Order)) {
+	if a.Channel() != ChannelCall || a.external() {
+		return
+	}
+	d := Order{
+		Order: string(typ[len("switch."):]), AttemptID: a.ID,
+		MemberChannelID: a.MemberChannelID, Destination: a.Destination,
+	}
+	no := 0
+	if o != nil {
+		no = o.No
+		agent, channel := o.Agent, o.Channel
+		d.OfferNo, d.AgentID, d.AgentExtension, d.AgentChannelID = &no, &agent.ID, agent.Extension, &channel
+		if g := s.e.agents[agent.ID]; g != nil && g.cfg.Ref != "" {
+			d.AgentRef = &g.cfg.Ref
+		}
+		if !o.Deadline.IsZero() && typ != EventSwitchHangup {
+			deadline := o.Deadline.Format(instant)
+			d.Deadline = &deadline
+		}
+	}
+	kind := string(typ)
+	if fill != nil {
+		fill(&d)
+		kind += "." + string(*d.Leg)
+	}
+	ref := a.Queue
+	s.res.Events = append(s.res.Events, Event{
+		ID: s.e.domain.derive(kind, a.ID, no), Type: typ, DomainID: s.e.domain.ID, At: s.at,
+		Queue: &ref, AttemptID: a.ID,
+		Subject: &Subject{Kind: "switch", ID: strconv.FormatInt(a.ID, 10)},
+		Data:    mustJSON(d),
+	})
+}
+
+// orderHangup orders the end of one leg.
+func (s *step) orderHangup(a *attempt, leg Leg, o *Offer, cause Cause) {
+	s.order(a, EventSwitchHangup, o, func(d *Order) { d.Leg, d.Cause = &leg, &cause })
+}
+
+// mustJSON renders a value that always can be: strings and numbers.
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

@@ -1,0 +1,114 @@
+package queue
+
+import (
+	"maps"
+	"strings"
+	"time"
+)
+
+// join brings a subscriber into a queue that the engine distributes.
+func (s *step) join(c Join) error {
+	q := s.e.queues[c.QueueID]
+	switch {
+	case q == nil:
+		return refuse(CodeUnknownQueue, "no queue %d", c.QueueID)
+	case q.cfg.Distribution == DistributionExternal:
+		return refuse(CodeBadState, "queue %q is distributed by a switch; its adapter reports who joined", q.cfg.Name)
+	case !q.cfg.Enabled:
+		return refuse(CodeQueueDisabled, "queue %q is disabled", q.cfg.Name)
+	case q.cfg.MaxWaiting > 0 && q.waiting.size >= q.cfg.MaxWaiting:
+		return refuse(CodeQueueFull, "queue %q has %d waiting, its limit", q.cfg.Name, q.cfg.MaxWaiting)
+	case c.Destination == nil && q.cfg.Type != Task:
+		return invalid("destination", "a call or chat needs a destination: the subscriber's address")
+	case c.MemberChannelID != "" && q.cfg.Type == Task:
+		return invalid("member_channel_id", "a task has no member leg")
+	case c.MemberChannelID != "" && s.e.channels[c.MemberChannelID] != 0:
+		return refuse(CodeLostRace, "channel %q is already in attempt %d", c.MemberChannelID, s.e.channels[c.MemberChannelID])
+	case s.e.attempts[c.AttemptID] != nil || c.AttemptID <= 0:
+		return invalid("attempt_id", "a join needs a fresh attempt id")
+	}
+	if err := validateTexts(c.Variables, c.MemberChannelID, c.Destination, c.MemberName); err != nil {
+		return err
+	}
+	a := s.newAttempt(q, c)
+	s.fire(a, EventJoined, nil)
+	return nil
+}
+
+// newAttempt creates the attempt in the state waiting; the caller fires joined.
+func (s *step) newAttempt(q *queueState, c Join) *attempt {
+	a := &attempt{Attempt: Attempt{
+		ID: c.AttemptID, Queue: q.cfg.Ref(), Distribution: q.cfg.Distribution, State: StateWaiting,
+		Destination: c.Destination, UseProcessing: q.cfg.UseProcessing,
+		MemberName: c.MemberName, MemberID: c.MemberID, AttemptSeq: max(1, c.AttemptSeq),
+		Priority: c.Priority, Variables: merge(q.cfg.Variables, c.Variables),
+		JoinedAt: s.at, Test: c.Test,
+	}}
+	if a.Channel() != ChannelTask {
+		channel := c.MemberChannelID
+		if channel == "" {
+			channel = s.e.domain.derive("member_leg", a.ID, 0).String()
+		}
+		a.MemberChannelID = &channel
+	}
+	if a.Channel() == ChannelCall {
+		a.DialAt = notAfter(c.DialAt, s.at)
+		if !c.MemberUnanswered {
+			a.MemberAnsweredAt = notAfter(c.MemberAnsweredAt, s.at)
+		}
+	}
+	a.WaitUntil = later(s.at, q.cfg.MaxWaitSec)
+	switch {
+	case a.external():
+		a.WaitUntil = s.at.Add(externalNet)
+	case q.cfg.MaxWaitSec == 0 && q.cfg.Type != Task:
+		a.WaitUntil = s.at.Add(waitNet)
+	}
+	if !a.external() {
+		a.NoAgentsUntil = s.e.emptyUntil(a, s.at)
+	}
+	s.e.attempts[a.ID] = a
+	s.e.enter(a)
+	s.touch(a)
+	s.res.Attempt = &a.Attempt
+	return a
+}
+
+// notAfter returns t in milliseconds UTC, limit when t is not set or later.
+func notAfter(t, limit time.Time) time.Time {
+	if t.IsZero() || t.After(limit) {
+		return limit
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// merge lays over on top of base (engine.md D11) and shares with neither.
+func merge(base, over map[string]string) map[string]string {
+	if len(base)+len(over) == 0 {
+		return nil
+	}
+	m := make(map[string]string, len(base)+len(over))
+	maps.Copy(m, base)
+	maps.Copy(m, over)
+	return m
+}
+
+// validateTexts refuses what the log cannot keep: NUL, and text that is not
+// UTF-8, which would come back as other bytes than it went in.
+func validateTexts(variables map[string]string, channel string, texts ...*string) error {
+	bad := func(t string) bool { return strings.IndexByte(t, 0) >= 0 || strings.ToValidUTF8(t, "") != t }
+	for name, value := range variables {
+		if name == "" || bad(name) || bad(value) {
+			return invalid("variables", "variable names must not be empty, and texts must be UTF-8 without NUL")
+		}
+	}
+	for _, t := range texts {
+		if t != nil && bad(*t) {
+			return invalid("", "texts must be UTF-8 without NUL")
+		}
+	}
+	if bad(channel) {
+		return invalid("member_channel_id", "texts must be UTF-8 without NUL")
+	}
+	return nil
+}

@@ -1,0 +1,277 @@
+package queue
+
+import (
+	"slices"
+	"time"
+)
+
+// Put takes over stored state that was decided elsewhere: at start-up, or by
+// another replica. An engine built by Put alone equals the one that stepped.
+// An *Attempt in the state leaving, or a *Removed, takes the thing away.
+//
+// The order does not matter, except that an attempt's queue must be known when
+// the attempt comes; Put therefore takes queues first, attempts last.
+func (e *Engine) Put(records ...Record) {
+	for _, r := range records {
+		if q, ok := r.(*Queue); ok {
+			e.putQueue(q)
+		}
+	}
+	for _, r := range records {
+		if a, ok := r.(*Agent); ok {
+			e.putAgent(a)
+		}
+	}
+	var attempts []*Attempt
+	for _, r := range records {
+		switch r := r.(type) {
+		case *AgentState:
+			e.putAgentState(r)
+		case *Attempt:
+			attempts = append(attempts, r)
+		}
+	}
+	// A later attempt has the higher id: a channel id that both have is its own.
+	slices.SortFunc(attempts, func(a, b *Attempt) int { return int(max(-1, min(1, a.ID-b.ID))) })
+	for _, a := range attempts {
+		e.putAttempt(a)
+	}
+	for _, r := range records {
+		if gone, ok := r.(*Removed); ok {
+			e.putRemoved(gone)
+		}
+	}
+}
+
+func (e *Engine) putQueue(cfg *Queue) {
+	q := e.queues[cfg.ID]
+	if q == nil {
+		q = &queueState{
+			waiting: newIndex(compareWait), free: newIndex(compareFree),
+			open: map[int64]struct{}{}, agents: map[int64]struct{}{},
+		}
+		e.queues[cfg.ID] = q
+	} else {
+		delete(e.names, q.cfg.Name)
+	}
+	q.cfg = *cfg
+	e.names[cfg.Name] = cfg.ID
+	for id, g := range e.agents { // an agent may have been put before his queue
+		if !slices.Contains(g.cfg.Queues, cfg.ID) {
+			continue
+		}
+		if _, known := q.agents[id]; !known {
+			e.serve(g, q)
+		}
+		e.indexAgent(g)
+	}
+}
+
+// serve enters the agent among those of the queue.
+func (e *Engine) serve(g *agentState, q *queueState) {
+	q.agents[g.cfg.ID] = struct{}{}
+	if g.st.Status == StatusOnline {
+		q.online++
+	}
+}
+
+// unserve takes the agent from among those of the queue.
+func (e *Engine) unserve(g *agentState, q *queueState) {
+	delete(q.agents, g.cfg.ID)
+	if g.st.Status == StatusOnline {
+		q.online--
+	}
+}
+
+func (e *Engine) putAgent(cfg *Agent) {
+	g := e.agents[cfg.ID]
+	if g == nil {
+		g = &agentState{st: AgentState{AgentID: cfg.ID}}
+		e.agents[cfg.ID] = g
+	}
+	for _, id := range g.cfg.Queues {
+		if q := e.queues[id]; q != nil {
+			q.free.remove(g.freeKey)
+			e.unserve(g, q)
+		}
+	}
+	g.free = nil
+	if g.cfg.Ref != "" {
+		delete(e.refs, g.cfg.Ref)
+	}
+	g.cfg = *cfg
+	if cfg.Ref != "" {
+		e.refs[cfg.Ref] = cfg.ID
+	}
+	for _, id := range cfg.Queues {
+		if q := e.queues[id]; q != nil {
+			e.serve(g, q)
+		}
+	}
+	e.indexAgent(g)
+}
+
+func (e *Engine) putAgentState(st *AgentState) {
+	g := e.agents[st.AgentID]
+	if g == nil {
+		return
+	}
+	e.countOnline(g, -1)
+	g.st = *st.clone()
+	e.countOnline(g, +1)
+	e.indexAgent(g)
+}
+
+func (e *Engine) putAttempt(r *Attempt) {
+	if old := e.attempts[r.ID]; old != nil {
+		e.exit(old)
+		old.State = StateLeaving
+		e.indexAttempt(old)
+	}
+	if r.State == StateLeaving || e.queues[r.Queue.ID] == nil {
+		return
+	}
+	a := &attempt{Attempt: *r.Clone()}
+	e.attempts[a.ID] = a
+	e.enter(a)
+	e.indexAttempt(a)
+}
+
+func (e *Engine) putRemoved(r *Removed) {
+	switch r.Kind {
+	case KindQueue:
+		e.removeQueue(r.ID)
+	case KindAgent:
+		e.removeAgent(r.ID)
+	case KindAttempt:
+		if a := e.attempts[r.ID]; a != nil {
+			e.putAttempt(&Attempt{ID: r.ID, State: StateLeaving})
+		}
+	}
+}
+
+func (e *Engine) removeQueue(id int64) {
+	q := e.queues[id]
+	if q == nil {
+		return
+	}
+	for _, key := range q.free.all() {
+		g := e.agents[key.id]
+		g.free = slices.DeleteFunc(g.free, func(x int64) bool { return x == id })
+	}
+	delete(e.names, q.cfg.Name)
+	delete(e.queues, id)
+}
+
+func (e *Engine) removeAgent(id int64) {
+	g := e.agents[id]
+	if g == nil {
+		return
+	}
+	for _, queueID := range g.cfg.Queues {
+		if q := e.queues[queueID]; q != nil {
+			e.unserve(g, q)
+		}
+	}
+	g.cfg.Queues = nil // no longer free for anybody
+	for ch := range g.st.Channels {
+		g.st.Channels[ch].Block = ""
+		g.st.Channels[ch].Until = time.Time{}
+	}
+	e.indexAgent(g)
+	if g.cfg.Ref != "" {
+		delete(e.refs, g.cfg.Ref)
+	}
+	delete(e.agents, id)
+}
+
+// enter finds the attempt by its legs and its queue.
+func (e *Engine) enter(a *attempt) {
+	e.queues[a.Queue.ID].open[a.ID] = struct{}{}
+	if a.MemberChannelID != nil {
+		e.channels[*a.MemberChannelID] = a.ID
+	}
+	for i := range a.Offers {
+		e.channels[a.Offers[i].Channel] = a.ID
+	}
+	if a.AgentChannel != "" {
+		e.channels[a.AgentChannel] = a.ID
+	}
+}
+
+// exit forgets the attempt. Its leg ids stay with a later attempt of the same
+// call.
+func (e *Engine) exit(a *attempt) {
+	delete(e.attempts, a.ID)
+	if q := e.queues[a.Queue.ID]; q != nil {
+		delete(q.open, a.ID)
+	}
+	forget := func(channel string) {
+		if e.channels[channel] == a.ID {
+			delete(e.channels, channel)
+		}
+	}
+	if a.MemberChannelID != nil {
+		forget(*a.MemberChannelID)
+	}
+	for i := range a.Offers {
+		forget(a.Offers[i].Channel)
+	}
+	forget(a.AgentChannel)
+}
+
+// indexAttempt brings the attempt's places in the indexes up to date.
+func (e *Engine) indexAttempt(a *attempt) {
+	key := waitKey{priority: a.Priority, joined: a.JoinedAt.UnixMilli(), id: a.ID}
+	if waits := a.State == StateWaiting; waits != a.waiting {
+		if q := e.queues[a.Queue.ID]; waits {
+			q.waiting.insert(key)
+		} else if q != nil {
+			q.waiting.remove(key)
+		}
+		a.waiting, a.waitKey = waits, key
+	}
+	due := a.nextDue()
+	if due.Equal(a.due) {
+		return
+	}
+	if !a.due.IsZero() {
+		e.due.remove(dueKey{at: a.due.UnixMilli(), id: a.ID})
+	}
+	if !due.IsZero() {
+		e.due.insert(dueKey{at: due.UnixMilli(), id: a.ID})
+	}
+	a.due = due
+}
+
+// indexAgent brings the agent's places in the indexes up to date.
+func (e *Engine) indexAgent(g *agentState) {
+	for i := range g.st.Channels {
+		until := g.st.Channels[i].Until
+		if until.Equal(g.due[i]) {
+			continue
+		}
+		if !g.due[i].IsZero() {
+			e.due.remove(dueKey{at: g.due[i].UnixMilli(), agent: true, id: g.cfg.ID, channel: i})
+		}
+		if !until.IsZero() {
+			e.due.insert(dueKey{at: until.UnixMilli(), agent: true, id: g.cfg.ID, channel: i})
+		}
+		g.due[i] = until
+	}
+	key := freeKey{since: g.st.FreeSince.UnixMilli(), id: g.cfg.ID}
+	for _, id := range g.free {
+		if q := e.queues[id]; q != nil {
+			q.free.remove(g.freeKey)
+		}
+	}
+	g.free, g.freeKey = g.free[:0], key
+	for _, id := range g.cfg.Queues {
+		q := e.queues[id]
+		if q == nil || q.cfg.Distribution == DistributionExternal || !g.eligible(q.cfg.Type.Channel()) {
+			continue
+		}
+		q.free.insert(key)
+		g.free = append(g.free, id)
+	}
+}

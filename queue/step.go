@@ -1,0 +1,130 @@
+package queue
+
+import "time"
+
+// step is one command being carried out.
+type step struct {
+	e *Engine
+	// now is the instant of the command; at is when the thing happened that it
+	// reports, which may be earlier for a switch's report.
+	now, at  time.Time
+	res      Result
+	attempts []*attempt    // changed, in order of first change
+	agents   []*agentState // changed, in order of first change
+}
+
+// Step carries out cmd at the instant at. On an error, always an *Error,
+// nothing has happened.
+func (e *Engine) Step(at time.Time, cmd Command) (Result, error) {
+	at = at.UTC().Truncate(time.Millisecond)
+	s := &step{e: e, now: at, at: at}
+	if err := s.carryOut(cmd); err != nil {
+		return Result{}, err
+	}
+	s.at = s.now
+	s.match()
+	s.finish()
+	return s.res, nil
+}
+
+func (s *step) carryOut(cmd Command) error {
+	switch c := cmd.(type) {
+	case Join:
+		return s.join(c)
+	case Accept:
+		return s.accept(c)
+	case Decline:
+		return s.decline(c)
+	case Report:
+		return s.report(c)
+	case Renew:
+		return s.renew(c)
+	case Close:
+		return s.close(c)
+	case Cancel:
+		return s.cancel(c)
+	case SetAgentStatus:
+		return s.setAgentStatus(c)
+	case SwitchReport:
+		return s.switchReport(c)
+	case Reconcile:
+		return s.reconcile(c)
+	case Tick:
+		s.tick()
+		return nil
+	case SaveQueue:
+		return s.saveQueue(c)
+	case RemoveQueue:
+		return s.removeQueue(c)
+	case SaveAgent:
+		return s.saveAgent(c)
+	case RemoveAgent:
+		return s.removeAgent(c)
+	default:
+		return refuse(CodeInvalid, "the engine knows no command %T", cmd)
+	}
+}
+
+// open returns the open attempt.
+func (s *step) open(id int64) (*attempt, error) {
+	if a := s.e.attempts[id]; a != nil {
+		return a, nil
+	}
+	return nil, refuse(CodeUnknownAttempt, "no open attempt %d", id)
+}
+
+// queueOf returns the attempt's queue. A queue with open attempts cannot be
+// removed, so it is always there.
+func (s *step) queueOf(a *attempt) *queueState { return s.e.queues[a.Queue.ID] }
+
+// touch marks the attempt as changed by this step.
+func (s *step) touch(a *attempt) {
+	if !a.dirty {
+		a.dirty = true
+		s.attempts = append(s.attempts, a)
+	}
+}
+
+// touchAgent marks the agent's state as changed by this step.
+func (s *step) touchAgent(g *agentState) {
+	if !g.dirty {
+		g.dirty = true
+		s.agents = append(s.agents, g)
+	}
+}
+
+// finish brings the indexes up to date and copies what changed.
+func (s *step) finish() {
+	for _, g := range s.agents {
+		g.dirty = false
+		s.e.indexAgent(g)
+		s.res.Changed = append(s.res.Changed, g.st.clone())
+	}
+	for _, a := range s.attempts {
+		a.dirty = false
+		s.e.indexAttempt(a)
+		s.res.Changed = append(s.res.Changed, a.Clone())
+	}
+	if s.res.Attempt != nil {
+		s.res.Attempt = s.res.Attempt.Clone()
+	}
+}
+
+// later returns the instant sec seconds after t; sec 0 means never (zero).
+func later(t time.Time, sec int) time.Time {
+	if sec == 0 {
+		return time.Time{}
+	}
+	return t.Add(time.Duration(sec) * time.Second)
+}
+
+// earliest returns the smallest instant that is set.
+func earliest(ts ...time.Time) time.Time {
+	var first time.Time
+	for _, t := range ts {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}

@@ -1,0 +1,274 @@
+package queue
+
+import "strings"
+
+// switchReport is one report of a telephone switch. Reports about what is
+// unknown or over are dropped (engine.md B.10, 15).
+func (s *step) switchReport(c SwitchReport) error {
+	if err := c.validate(); err != nil {
+		return err
+	}
+	if c.Event == SwitchJoined {
+		return s.joinedAtSwitch(c)
+	}
+	a, leg := s.reported(&c)
+	if a == nil {
+		s.res.Dropped = "no open attempt has that id or channel"
+		return nil
+	}
+	if leg != "" {
+		c.Leg = leg
+	}
+	if c.Leg == "" && (c.Event == SwitchRinging || c.Event == SwitchAnswered || c.Event == SwitchEnded || c.Event == SwitchMessage) {
+		return invalid("leg", `leg is "member" or "agent"`)
+	}
+	s.at = notAfter(c.At, s.now)
+	if s.at.Before(a.LastAt) {
+		s.at = a.LastAt
+	}
+	s.res.Attempt = &a.Attempt
+	if a.external() {
+		return s.externalReport(a, c)
+	}
+	s.engineReport(a, c)
+	return nil
+}
+
+func (c *SwitchReport) validate() error {
+	switch c.Event {
+	case SwitchRinging, SwitchAnswered, SwitchBridged, SwitchBridgeFailed, SwitchAMD, SwitchEnded,
+		SwitchMessage, SwitchJoined, SwitchOffered, SwitchMissed, SwitchLeft:
+	default:
+		return invalid("event", "this event of a switch is not known")
+	}
+	if c.Leg != "" && c.Leg != LegMember && c.Leg != LegAgent {
+		return invalid("leg", `leg is "member" or "agent"`)
+	}
+	if c.SIPCode != 0 && (c.SIPCode < 100 || c.SIPCode > 699) {
+		return invalid("sip_code", "sip_code is a SIP status between 100 and 699")
+	}
+	if c.Cause != "" && strings.IndexFunc(string(c.Cause), notInCause) >= 0 {
+		return invalid("cause", "cause is the upper-case name of a hang-up cause, such as USER_BUSY")
+	}
+	if c.Event != SwitchJoined && c.AttemptID == 0 && c.ChannelID == "" {
+		return invalid("attempt_id", "name the attempt by attempt_id or channel_id")
+	}
+	return validateTexts(c.Variables, c.MemberChannelID, c.Destination, c.MemberName,
+		&c.AgentRef, &c.AgentName, &c.AgentChannelID, &c.QueueName, &c.Reason)
+}
+
+func notInCause(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' }
+
+// reported returns the attempt that the report is about, and the leg when the
+// channel id tells it.
+func (s *step) reported(c *SwitchReport) (*attempt, Leg) {
+	id := c.AttemptID
+	if id == 0 {
+		id = s.e.channels[c.ChannelID]
+	}
+	a := s.e.attempts[id]
+	if a == nil || c.ChannelID == "" {
+		return a, ""
+	}
+	if a.MemberChannelID != nil && *a.MemberChannelID == c.ChannelID {
+		return a, LegMember
+	}
+	for i := range a.Offers {
+		if a.Offers[i].Channel == c.ChannelID {
+			c.OfferNo = a.Offers[i].No
+			return a, LegAgent
+		}
+	}
+	if a.AgentChannel == c.ChannelID {
+		return a, LegAgent
+	}
+	return a, ""
+}
+
+// engineReport carries out a report about an attempt that the engine
+// distributes. What does not fit the state is late or repeated, and dropped.
+func (s *step) engineReport(a *attempt, c SwitchReport) {
+	if a.Channel() == ChannelTask {
+		s.res.Dropped = "a task has no legs"
+		return
+	}
+	switch c.Event {
+	case SwitchRinging:
+		if c.Leg == LegMember && a.MemberRingingAt.IsZero() {
+			a.MemberRingingAt = s.at
+			s.touch(a)
+		}
+	case SwitchAnswered:
+		s.legAnswered(a, c)
+	case SwitchBridged, SwitchBridgeFailed:
+		i := s.reportedOffer(a, c)
+		switch {
+		case i < 0:
+			s.res.Dropped = "no offer of the attempt waits for its bridge"
+		case c.Event == SwitchBridged:
+			s.bridge(a, i)
+		default:
+			s.bridgeFailed(a, i, c)
+		}
+	case SwitchEnded:
+		s.legEnded(a, c)
+	case SwitchMessage:
+		s.message(a, c.Leg)
+	default:
+		s.res.Dropped = "queue " + a.Queue.Name + " does not take the report " + string(c.Event)
+	}
+}
+
+// reportedOffer returns the place of the open offer that the report means: by
+// its number, its agent, its channel, or the only one that is open; -1 if none.
+func (s *step) reportedOffer(a *attempt, c SwitchReport) int {
+	agent := c.AgentID
+	if agent == 0 && c.AgentRef != "" {
+		agent = s.e.refs[c.AgentRef]
+	}
+	for i := range a.Offers {
+		o := &a.Offers[i]
+		if o.No == c.OfferNo || o.Agent.ID == agent || o.Channel == c.AgentChannelID {
+			return i
+		}
+	}
+	if len(a.Offers) == 1 && c.OfferNo == 0 && agent == 0 && c.AgentRef == "" && c.AgentChannelID == "" {
+		return 0
+	}
+	return -1
+}
+
+func (s *step) legAnswered(a *attempt, c SwitchReport) {
+	if c.Leg == LegMember {
+		if a.MemberAnsweredAt.IsZero() {
+			a.MemberAnsweredAt = s.at
+			s.touch(a)
+		}
+		return
+	}
+	i := s.reportedOffer(a, c)
+	if i < 0 {
+		s.res.Dropped = "no offer of the attempt is open"
+		return
+	}
+	s.acceptOffer(a, i, c.AgentChannelID)
+}
+
+// bridgeFailed: the attempt waits again when its member is still there
+// (engine.md B.6).
+func (s *step) bridgeFailed(a *attempt, i int, c SwitchReport) {
+	a.AgentCause = c.Cause
+	s.missPooled(a, i, MissedBridgeFailed)
+}
+
+// legEnded is the end of one leg: of the waiting, of an offer, or of the
+// conversation.
+func (s *step) legEnded(a *attempt, c SwitchReport) {
+	if a.State == StateProcessing {
+		s.res.Dropped = "the conversation has ended already"
+		return
+	}
+	if c.Leg == LegMember {
+		s.memberEnded(a, c)
+		return
+	}
+	if a.State == StateBridged {
+		if c.ChannelID != "" && c.ChannelID != a.AgentChannel {
+			s.res.Dropped = "that leg is not part of the conversation"
+			return
+		}
+		end := endOfCall(c)
+		if end.reason != ReasonTransferred {
+			s.orderHangup(a, LegMember, nil, end.cause)
+		}
+		s.endConversation(a, end)
+		return
+	}
+	i := s.reportedOffer(a, c)
+	if i < 0 {
+		s.res.Dropped = "no offer of the attempt is open"
+		return
+	}
+	a.AgentCause = c.Cause
+	reason := missedBy(c)
+	if !a.Offers[i].AcceptedAt.IsZero() && reason != MissedUnreachable {
+		reason = MissedDeclined // answered and hung up before the connection (engine.md B.9)
+	}
+	s.missPooled(a, i, reason)
+}
+
+// memberEnded is the end of the member leg of an attempt that is not over.
+func (s *step) memberEnded(a *attempt, c SwitchReport) {
+	if a.State == StateBridged {
+		s.endConversation(a, endOfCall(c))
+		return
+	}
+	a.EndedAt = s.when(a)
+	if strings.HasPrefix(c.Reason, "transfer") {
+		s.missAll(a, MissedCancelled, StateLeaving)
+		s.leave(a, ending{result: ResultCancel, reason: ReasonWithdrawn})
+		return
+	}
+	end := ending{result: ResultAbandoned, reason: ReasonMemberHangupWaiting, cause: c.Cause, sip: c.SIPCode}
+	if a.State == StateOffering {
+		end.reason = ReasonMemberHangupOffer
+	}
+	if end.cause == "" && end.sip == 0 {
+		end.cause = gaveUp(a)
+	}
+	s.missAll(a, MissedMemberHangup, StateLeaving)
+	s.leave(a, end)
+}
+
+// gaveUp is the cause of a caller who hung up before he was connected
+// (engine.md B.9).
+func gaveUp(a *attempt) Cause {
+	if a.MemberAnsweredAt.IsZero() {
+		return CauseOriginatorCancel
+	}
+	return CauseNormalClearing
+}
+
+// endOfCall is how a conversation ends by the report: served, or transferred.
+func endOfCall(c SwitchReport) ending {
+	end := ending{result: ResultSuccess, reason: ReasonServed, cause: c.Cause, sip: c.SIPCode}
+	switch {
+	case c.Reason == "transfer_blind":
+		end = ending{result: ResultSuccess, reason: ReasonTransferred, cause: CauseBlindTransfer}
+	case c.Reason == "transfer_attended":
+		end = ending{result: ResultSuccess, reason: ReasonTransferred, cause: CauseAttendedTransfer}
+	case end.cause == "" && end.sip == 0:
+		end.cause = CauseNormalClearing
+	}
+	return end
+}
+
+// missedBy tells from the report why an agent's leg came to nothing
+// (engine.md B.9, missed_reason).
+func missedBy(c SwitchReport) MissedReason {
+	switch r := MissedReason(c.Reason); r {
+	case MissedDeclined, MissedTimeout, MissedBusy, MissedUnreachable, MissedMemberHangup,
+		MissedAgentGone, MissedBridgeFailed, MissedCancelled, MissedFailed:
+		return r
+	}
+	cause := c.Cause
+	if cause == "" && c.SIPCode != 0 {
+		cause = CauseOfSIP(c.SIPCode)
+	}
+	return MissedByCause(cause)
+}
+
+// message notes activity in a chat, which moves its idle limits.
+func (s *step) message(a *attempt, leg Leg) {
+	if a.Channel() != ChannelChat || a.State != StateBridged {
+		s.res.Dropped = "messages count in a bridged chat only"
+		return
+	}
+	if leg == LegMember {
+		a.ClientActiveAt = s.at
+	} else {
+		a.AgentActiveAt = s.at
+	}
+	s.touch(a)
+	s.setTalkDeadline(a)
+}
