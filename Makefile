@@ -1,0 +1,37 @@
+# offhook: `make help` lists what there is. Everything needs Go; demo and test
+# also need Postgres binaries on the machine (no running server, no set-up).
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The version is stamped by hand, because the Go tool refuses to build in a
+# clone that belongs to another user when it is to read git itself.
+BUILD    = $(GO) build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION)'
+# Linters are pinned in a module file of their own: they are no dependency of offhook.
+TOOL     = $(GO) tool -modfile=deploy/tools.mod
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench check build ci
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+build: ## bin/offhook
+	@$(BUILD) -o bin/offhook ./cmd/offhook
+
+demo: build ## the whole way, from a ringing phone to a verified webhook, in under a minute
+	@./bin/offhook demo
+
+test: ## every test, against a real Postgres that the tests start themselves
+	$(GO) test -buildvcs=false -timeout 10m ./...
+
+bench: ## what it can carry on this machine
+	$(GO) test -buildvcs=false -run '^$$' -bench . -benchtime 2s -timeout 30m ./...
+
+check: ## formatting, vet and linters
+	@unformatted=$$(gofmt -l api cmd dispatcher migrations queue store); \
+	  test -z "$$unformatted" || { echo "gofmt would change: $$unformatted"; exit 1; }
+	$(GO) vet -buildvcs=false ./...
+	$(TOOL) staticcheck ./...
+
+ci: ## what the build machine runs, from nothing
+	./.ci/run
