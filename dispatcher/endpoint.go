@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/offhook/offhook/queue"
 )
 
@@ -15,7 +17,7 @@ type Position struct {
 	Seq        int64
 }
 
-// Profile names a retry schedule (delivery.md 5).
+// Profile names a retry schedule (see NextTry).
 type Profile string
 
 // The built-in schedules.
@@ -32,6 +34,21 @@ type Ordering string
 const (
 	OrderPerAttempt Ordering = "per_attempt"
 	OrderNone       Ordering = "none"
+)
+
+// FormatStandard is the body that queue.Event.AppendJSON renders.
+const FormatStandard = "standard"
+
+// Why an endpoint is disabled: Endpoint.DisabledReason.
+const (
+	DisabledGone   = "gone"   // it answered 410
+	DisabledManual = "manual" // an admin did
+)
+
+// The defaults of an endpoint's settings, as WithDefaults fills them in.
+const (
+	DefaultMaxInFlight = 8
+	DefaultTimeout     = 15 * time.Second
 )
 
 // Endpoint is one registered webhook: its settings as an admin sees them, and
@@ -53,8 +70,38 @@ type Endpoint struct {
 	Disabled    bool
 	// DisabledReason is gone, manual, or empty.
 	DisabledReason string
-	CreatedAt      time.Time
-	UpdatedAt      time.Time
+	// PausedUntil is in the future while nothing is sent to the endpoint;
+	// PausedReason is the outcome that asked for it: throttled or
+	// blocked_target. Both are kept by the dispatcher; a save ignores them.
+	PausedUntil  time.Time
+	PausedReason Outcome
+	CreatedAt    time.Time
+	// UpdatedAt changes with every change of the settings.
+	UpdatedAt time.Time
 	// Secrets sign every request, newest first: whsec_ and base64.
 	Secrets []string
+}
+
+// NewEndpointID returns a fresh id: ep_ and a UUIDv7, so that ids sort by their
+// time of creation.
+func NewEndpointID() string { return "ep_" + uuid.Must(uuid.NewV7()).String() }
+
+// WithDefaults returns e with the defaults in place of settings that are zero.
+func (e Endpoint) WithDefaults() Endpoint {
+	if e.Format == "" {
+		e.Format = FormatStandard
+	}
+	if e.Profile == "" {
+		e.Profile = ProfileRecord
+	}
+	if e.Ordering == "" {
+		e.Ordering = OrderPerAttempt
+	}
+	if e.MaxInFlight == 0 {
+		e.MaxInFlight = DefaultMaxInFlight
+	}
+	if e.Timeout == 0 {
+		e.Timeout = DefaultTimeout
+	}
+	return e
 }

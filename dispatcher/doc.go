@@ -1,0 +1,19 @@
+// Package dispatcher takes events from a domain's log to webhook endpoints.
+//
+// Each endpoint has a cursor over the log with two marks. Up to settled,
+// every event is delivered, filtered out, parked or refused; up to claimed it
+// may have been sent. Claimed is raised in the store before the first request
+// of a batch leaves, settled after the outcomes are written. So after a crash
+// the events between the two that have no outcome are known: each gets a try
+// with the outcome unknown and is sent again.
+//
+// Requests run in lanes, one lane an attempt: one request at a time, in
+// sequence. A failed event is parked with the instant of its next try, and
+// what follows it in its lane is held behind it. Only failures become rows of
+// their own; a success is one row in a bulk insert.
+//
+// Decisions are pure functions in files of their own: schedule.go, outcome.go,
+// sign.go, guard.go, match.go, lane.go. The machinery around them: log.go reads
+// and renders each event once for all endpoints, worker.go runs one endpoint,
+// settle.go and claim.go write for all of them, send.go makes the request.
+package dispatcher

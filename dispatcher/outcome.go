@@ -1,0 +1,109 @@
+package dispatcher
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Outcome is how one try ended.
+type Outcome string
+
+// The closed set of outcomes.
+const (
+	// OutcomeDelivered: 2xx, whatever its body was like.
+	OutcomeDelivered Outcome = "delivered"
+	// OutcomeRefused: 410. The endpoint is disabled at once.
+	OutcomeRefused Outcome = "refused"
+	// OutcomeThrottled: 429 or 503. The endpoint pauses.
+	OutcomeThrottled Outcome = "throttled"
+
+	OutcomeRedirect     Outcome = "redirect"     // 3xx: never followed
+	OutcomeUnauthorized Outcome = "unauthorized" // 401, 403, 407
+	OutcomeRejected     Outcome = "rejected"     // any other 4xx
+	OutcomeUpstream     Outcome = "upstream"     // any other 5xx
+	OutcomeHTTPError    Outcome = "http_error"   // a status that is none of these
+
+	OutcomeDNS      Outcome = "dns"      // the name has no address
+	OutcomeConnect  Outcome = "connect"  // no connection within its deadline
+	OutcomeTLS      Outcome = "tls"      // no TLS session, or a bad certificate
+	OutcomeTimeout  Outcome = "timeout"  // no complete headers within the deadline
+	OutcomeReset    Outcome = "reset"    // connection lost before complete headers
+	OutcomeProtocol Outcome = "protocol" // the answer was not HTTP
+
+	// OutcomeBlocked: the guard forbids the target. Nothing was sent.
+	OutcomeBlocked Outcome = "blocked_target"
+	// OutcomeUnknown: the request may have been sent, its answer was lost with
+	// the process.
+	OutcomeUnknown Outcome = "unknown"
+	// OutcomeExpired: the event was too old for its schedule before its turn
+	// came. Nothing was sent.
+	OutcomeExpired Outcome = "expired"
+)
+
+// Outcomes lists every outcome, for checks and documentation.
+var Outcomes = []Outcome{
+	OutcomeDelivered, OutcomeRefused, OutcomeThrottled,
+	OutcomeRedirect, OutcomeUnauthorized, OutcomeRejected, OutcomeUpstream, OutcomeHTTPError,
+	OutcomeDNS, OutcomeConnect, OutcomeTLS, OutcomeTimeout, OutcomeReset, OutcomeProtocol,
+	OutcomeBlocked, OutcomeUnknown, OutcomeExpired,
+}
+
+// ClassifyStatus returns the outcome of an answer with the status code.
+func ClassifyStatus(status int) Outcome {
+	switch {
+	case status >= 200 && status < 300:
+		return OutcomeDelivered
+	case status == http.StatusGone:
+		return OutcomeRefused
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		return OutcomeThrottled
+	case status >= 300 && status < 400:
+		return OutcomeRedirect
+	case status == http.StatusUnauthorized, status == http.StatusForbidden,
+		status == http.StatusProxyAuthRequired:
+		return OutcomeUnauthorized
+	case status >= 400 && status < 500:
+		return OutcomeRejected
+	case status >= 500 && status < 600:
+		return OutcomeUpstream
+	default:
+		return OutcomeHTTPError
+	}
+}
+
+// maxRetryAfter bounds what an endpoint may ask for: beyond it, an insane or
+// hostile value would stop deliveries for ever.
+const maxRetryAfter = 24 * time.Hour
+
+// RetryAfter returns how long after now the header asks to wait, between 0 and
+// 24 h; 0 when it asks for nothing that can be understood. It takes seconds or
+// an HTTP date.
+func RetryAfter(h http.Header, now time.Time) time.Duration {
+	v := strings.TrimSpace(h.Get("Retry-After"))
+	if v == "" {
+		return 0
+	}
+	if isDigits(v) {
+		secs, err := strconv.ParseInt(v, 10, 64)
+		if err != nil || secs > int64(maxRetryAfter/time.Second) {
+			return maxRetryAfter // digits that overflow ask for more than the cap too
+		}
+		return time.Duration(secs) * time.Second
+	}
+	at, err := http.ParseTime(v)
+	if err != nil {
+		return 0
+	}
+	return min(max(at.Sub(now), 0), maxRetryAfter)
+}
+
+func isDigits(s string) bool {
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,61 @@
+package dispatcher
+
+import "time"
+
+// recordWaits are the waits between the tries of the profile record: 12 tries
+// over 75 h 36 m 12 s.
+var recordWaits = []time.Duration{
+	2 * time.Second, 10 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute,
+	2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour,
+}
+
+// liveWaits are the waits of the profile live. It ends by the event's age, not
+// by their number.
+var liveWaits = []time.Duration{
+	time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second,
+}
+
+// liveExpiry is the age at which an event is of no more use to a screen.
+const liveExpiry = time.Minute
+
+// maxJitter is the largest share of a wait that jitter adds.
+const maxJitter = 0.10
+
+// Failure is what a schedule needs to know of a failed try.
+type Failure struct {
+	Profile Profile
+	// Try is the 1-based number of the try that failed.
+	Try int
+	// RecordedAt is when the event was recorded.
+	RecordedAt time.Time
+	// RetryAfter is what the endpoint asked for; it can only delay.
+	RetryAfter time.Duration
+}
+
+// NextTry returns when the next try after f is due, and false when the schedule
+// has ended. Jitter is a number in [0,1); it adds up to a tenth of the wait,
+// and never takes from it.
+func NextTry(f Failure, now time.Time, jitter float64) (time.Time, bool) {
+	waits := recordWaits
+	if f.Profile == ProfileLive {
+		waits = liveWaits
+	}
+	i := max(f.Try, 1) - 1
+	if f.Profile == ProfileLive {
+		i = min(i, len(waits)-1) // the last wait repeats until the event expires
+	}
+	if i >= len(waits) {
+		return time.Time{}, false
+	}
+	wait := waits[i] + time.Duration(float64(waits[i])*maxJitter*jitter)
+	next := now.Add(max(wait, f.RetryAfter))
+	if f.Profile == ProfileLive && next.After(f.RecordedAt.Add(liveExpiry)) {
+		return time.Time{}, false
+	}
+	return next, true
+}
+
+// Expired reports whether an event recorded at is too old to be sent at now.
+func Expired(p Profile, recordedAt, now time.Time) bool {
+	return p == ProfileLive && now.After(recordedAt.Add(liveExpiry))
+}

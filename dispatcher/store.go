@@ -1,0 +1,100 @@
+package dispatcher
+
+import (
+	"time"
+
+	"github.com/offhook/offhook/queue"
+)
+
+// Subscription is an endpoint and how far it is in its domain's log.
+type Subscription struct {
+	Endpoint Endpoint
+	// Up to Settled everything is delivered, filtered out, parked or refused;
+	// up to Claimed it may have been sent.
+	Settled Position
+	Claimed Position
+}
+
+// Ref names an endpoint of a domain.
+type Ref struct {
+	DomainID   int64
+	EndpointID string
+}
+
+// Parked is an event that waits for an endpoint outside the cursor: for its
+// next try, or held behind such an event of its lane.
+type Parked struct {
+	Ref
+	Position
+	// Lane is the event's lane at this endpoint (see Lane).
+	Lane string
+	// Tries is how many tries were made; 0 for a held event.
+	Tries int
+	// NextAt is when the next try is due; zero while held, and then due as soon
+	// as the event is the first of its lane.
+	NextAt time.Time
+	// Claimed says that the next try may have been sent.
+	Claimed bool
+}
+
+// Backlog is what an endpoint's worker finds when it starts.
+type Backlog struct {
+	Settled Position
+	Claimed Position
+	// Parked is in the order of the log.
+	Parked []Parked
+	// Done are the events in (Settled, Claimed] that have a final try, in no
+	// order.
+	Done []int64
+}
+
+// Claim marks events that are about to be sent.
+type Claim struct {
+	Ref
+	// Upto raises the cursor's claimed mark; the zero Position leaves it.
+	Upto Position
+	// Parked are the parked events to mark.
+	Parked []int64
+}
+
+// Settlement is one bulk write of outcomes. Writing it twice is the same as
+// writing it once: a commit whose answer was lost is simply repeated.
+type Settlement struct {
+	Tries []Try
+	// Park are rows to insert or replace, Unpark rows to delete; no event is in
+	// both.
+	Park   []Parked
+	Unpark []ParkedKey
+	// Cursors raise settled marks, and claimed with them where it is behind.
+	Cursors []Cursor
+	Pauses  []Pause
+	// Gone are endpoints to disable because they answered 410.
+	Gone []Ref
+	// At is the instant of the write.
+	At time.Time
+}
+
+// ParkedKey names one parked row.
+type ParkedKey struct {
+	Ref
+	Seq int64
+}
+
+// Cursor is a settled mark.
+type Cursor struct {
+	Ref
+	Settled Position
+}
+
+// Pause keeps an endpoint from being sent anything for a while.
+type Pause struct {
+	Ref
+	Until  time.Time
+	Reason Outcome
+}
+
+// Earlier is one event of an attempt, as far as a subscription looks at it.
+type Earlier struct {
+	Sequence int
+	Type     queue.EventType
+}

@@ -1,0 +1,248 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/queue"
+)
+
+// TryFilter narrows a list of tries. Zero fields do not narrow.
+type TryFilter struct {
+	Outcome dispatcher.Outcome
+	Type    queue.EventType
+	Since   time.Time // started at or after
+	Until   time.Time // started before
+	// Before goes on behind the last one of the page before; the zero cursor is
+	// the newest.
+	Before TryCursor
+	Limit  int // at least 1
+}
+
+// TryCursor is a place in a list of tries, newest first.
+type TryCursor struct {
+	StartedAt time.Time
+	Seq       int64
+	Number    int
+}
+
+// CursorOf returns the place of a try.
+func CursorOf(t dispatcher.Try) TryCursor {
+	return TryCursor{StartedAt: t.StartedAt, Seq: t.Seq, Number: t.Number}
+}
+
+const tryColumns = `
+SELECT t.domain_id, t.endpoint_id, t.seq, t.number, t.started_at, t.event_id, t.event_type, t.attempt_id,
+       t.outcome, t.state, t.duration_us, t.first_byte_us, t.status, t.header, t.body, t.body_truncated,
+       t.error, t.next_at
+FROM tries t`
+
+const selectTries = tryColumns + `
+WHERE t.domain_id = $1 AND t.endpoint_id = $2
+  AND ($3 = '' OR t.outcome = $3)
+  AND ($4 = '' OR t.event_type = $4)
+  AND ($5::timestamptz IS NULL OR t.started_at >= $5)
+  AND ($6::timestamptz IS NULL OR t.started_at < $6)
+  AND ($7::timestamptz IS NULL OR (t.started_at, t.seq, t.number) < ($7, $8::bigint, $9::int))`
+
+const newestTriesFirst = `
+ORDER BY t.started_at DESC, t.seq DESC, t.number DESC LIMIT $10`
+
+// An event's last try tells how its delivery stands.
+const onlyLastTries = `
+  AND NOT EXISTS (
+    SELECT FROM tries later
+    WHERE later.domain_id = t.domain_id AND later.seq = t.seq AND later.endpoint_id = t.endpoint_id
+      AND (later.started_at, later.number) > (t.started_at, t.number) AND t.seq > 0)`
+
+// Tries lists what was sent to an endpoint, newest first, also of an endpoint
+// that was deleted.
+func (d *Delivery) Tries(ctx context.Context, ref dispatcher.Ref, f TryFilter) ([]dispatcher.Try, error) {
+	return d.listTries(ctx, selectTries+newestTriesFirst, ref, f)
+}
+
+// Deliveries lists the events that an endpoint was sent, each with its last
+// try, newest try first. Test events are not deliveries.
+func (d *Delivery) Deliveries(ctx context.Context, ref dispatcher.Ref, f TryFilter) ([]dispatcher.Delivery, error) {
+	tries, err := d.listTries(ctx, selectTries+onlyLastTries+` AND t.seq > 0`+newestTriesFirst, ref, f)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]dispatcher.Delivery, len(tries))
+	for i, t := range tries {
+		out[i] = dispatcher.Delivery{EndpointID: t.EndpointID, Seq: t.Seq, EventID: t.EventID,
+			State: t.State, NextAt: t.NextAt, Tries: tries[i : i+1 : i+1]}
+	}
+	return out, nil
+}
+
+func (d *Delivery) listTries(ctx context.Context, sql string, ref dispatcher.Ref, f TryFilter) ([]dispatcher.Try, error) {
+	id, err := endpointUUID(ref.EndpointID)
+	if err != nil {
+		return nil, err
+	}
+	rows, _ := d.pool.Query(ctx, sql, ref.DomainID, id, string(f.Outcome), string(f.Type), null(f.Since), null(f.Until),
+		null(f.Before.StartedAt), f.Before.Seq, f.Before.Number, f.Limit)
+	tries, err := pgx.CollectRows(rows, scanTry)
+	if err != nil {
+		return nil, fmt.Errorf("list tries: %w", err)
+	}
+	return tries, nil
+}
+
+const triesOfEvents = tryColumns + `
+WHERE t.domain_id = $1 AND t.seq = ANY ($2)
+ORDER BY t.seq, t.endpoint_id, t.started_at, t.number`
+
+const parkedOfEvents = `
+SELECT domain_id, endpoint_id, recorded_at, seq, lane, tries, next_at, claimed
+FROM parked WHERE domain_id = $1 AND seq = ANY ($2)`
+
+// DeliveriesOfEvents tells for each event, in the order given, where its
+// delivery stands at every endpoint that it was sent to or will be. Endpoints
+// that filter it out are not shown.
+func (d *Delivery) DeliveriesOfEvents(ctx context.Context, domainID int64, events []queue.Event) ([][]dispatcher.Delivery, error) {
+	seqs := make([]int64, len(events))
+	for i := range events {
+		seqs[i] = events[i].Seq
+	}
+	// One snapshot: an event must not be seen between parked and delivered.
+	var book deliveryBook
+	err := pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
+		func(tx pgx.Tx) error {
+			rows, _ := tx.Query(ctx, triesOfEvents, domainID, seqs)
+			tries, err := pgx.CollectRows(rows, scanTry)
+			if err != nil {
+				return err
+			}
+			rows, _ = tx.Query(ctx, parkedOfEvents, domainID, seqs)
+			parked, err := pgx.CollectRows(rows, scanParked)
+			if err != nil {
+				return err
+			}
+			rows, _ = tx.Query(ctx, allEndpoints, domainID)
+			subs, err := pgx.CollectRows(rows, d.scanEndpoint)
+			book = newDeliveryBook(subs, tries, parked)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("read deliveries: %w", err)
+	}
+	out := make([][]dispatcher.Delivery, len(events))
+	for i := range events {
+		out[i] = book.of(&events[i])
+	}
+	return out, nil
+}
+
+const allEndpoints = endpointColumns + ` WHERE e.domain_id = $1 ORDER BY e.id`
+
+// deliveryBook answers where events stand.
+type deliveryBook struct {
+	subs   []dispatcher.Subscription
+	tries  map[deliveryKey][]dispatcher.Try
+	parked map[deliveryKey]dispatcher.Parked
+	// gone are endpoints that have tries and were deleted, by event.
+	gone map[int64][]string
+}
+
+type deliveryKey struct {
+	endpointID string
+	seq        int64
+}
+
+func newDeliveryBook(subs []dispatcher.Subscription, tries []dispatcher.Try, parked []dispatcher.Parked) deliveryBook {
+	b := deliveryBook{subs: subs, tries: map[deliveryKey][]dispatcher.Try{},
+		parked: map[deliveryKey]dispatcher.Parked{}, gone: map[int64][]string{}}
+	known := map[string]bool{}
+	for _, s := range subs {
+		known[s.Endpoint.ID] = true
+	}
+	for _, t := range tries {
+		k := deliveryKey{t.EndpointID, t.Seq}
+		if b.tries[k] == nil && !known[t.EndpointID] {
+			b.gone[t.Seq] = append(b.gone[t.Seq], t.EndpointID)
+		}
+		b.tries[k] = append(b.tries[k], t)
+	}
+	for _, p := range parked {
+		b.parked[deliveryKey{p.EndpointID, p.Seq}] = p
+	}
+	return b
+}
+
+func (b *deliveryBook) of(ev *queue.Event) []dispatcher.Delivery {
+	var out []dispatcher.Delivery
+	for i := range b.subs {
+		if dl, ok := b.at(&b.subs[i], ev); ok {
+			out = append(out, dl)
+		}
+	}
+	for _, id := range b.gone[ev.Seq] {
+		tries := b.tries[deliveryKey{id, ev.Seq}]
+		last := tries[len(tries)-1]
+		out = append(out, dispatcher.Delivery{EndpointID: id, Seq: ev.Seq, EventID: ev.ID, State: last.State, Tries: tries})
+	}
+	return out
+}
+
+// at tells where the event stands at one endpoint; false when the endpoint has
+// nothing to do with it.
+func (b *deliveryBook) at(s *dispatcher.Subscription, ev *queue.Event) (dispatcher.Delivery, bool) {
+	k := deliveryKey{s.Endpoint.ID, ev.Seq}
+	dl := dispatcher.Delivery{EndpointID: s.Endpoint.ID, Seq: ev.Seq, EventID: ev.ID, Tries: b.tries[k]}
+	p, parked := b.parked[k]
+	switch {
+	case len(dl.Tries) > 0 && dl.Tries[len(dl.Tries)-1].State.Final():
+		dl.State = dl.Tries[len(dl.Tries)-1].State
+	case parked && p.Tries == 0 && p.NextAt.IsZero():
+		dl.State = dispatcher.StateHeld
+	case parked:
+		dl.State, dl.NextAt = dispatcher.StateRetrying, p.NextAt
+	case ev.Seq > s.Settled.Seq && s.Endpoint.Wants(ev):
+		dl.State = dispatcher.StatePending
+	default:
+		return dl, false
+	}
+	return dl, true
+}
+
+func scanTry(row pgx.CollectableRow) (dispatcher.Try, error) {
+	var (
+		t               dispatcher.Try
+		endpoint, event uuid.UUID
+		attempt         *int64
+		duration, first int64
+		header          string
+		next            *time.Time
+	)
+	err := row.Scan(&t.DomainID, &endpoint, &t.Seq, &t.Number, &t.StartedAt, &event, &t.EventType, &attempt,
+		&t.Outcome, &t.State, &duration, &first, &t.Status, &header, &t.Body, &t.BodyTruncated, &t.Error, &next)
+	if err != nil {
+		return t, err
+	}
+	t.EndpointID, t.EventID = "ep_"+endpoint.String(), queue.UUID(event)
+	if attempt != nil {
+		t.AttemptID = *attempt
+	}
+	t.StartedAt, t.NextAt = t.StartedAt.UTC(), instant(next)
+	t.Duration, t.FirstByte = time.Duration(duration)*time.Microsecond, time.Duration(first)*time.Microsecond
+	t.Header = splitHeader(header)
+	return t, nil
+}
+
+func scanParked(row pgx.CollectableRow) (dispatcher.Parked, error) {
+	var (
+		p        dispatcher.Parked
+		endpoint uuid.UUID
+		next     *time.Time
+	)
+	err := row.Scan(&p.DomainID, &endpoint, &p.RecordedAt, &p.Seq, &p.Lane, &p.Tries, &next, &p.Claimed)
+	p.EndpointID, p.RecordedAt, p.NextAt = "ep_"+endpoint.String(), p.RecordedAt.UTC(), instant(next)
+	return p, err
+}

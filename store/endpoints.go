@@ -1,0 +1,338 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/queue"
+)
+
+// Delivery is the store of endpoints, their cursors and their tries, for all
+// domains. It implements dispatcher.Store.
+type Delivery struct {
+	pool *pgxpool.Pool
+	ring *KeyRing
+}
+
+// NewDelivery returns the delivery side of a database. The ring seals secrets
+// and custom headers.
+func NewDelivery(s *Store, ring *KeyRing) *Delivery {
+	return &Delivery{pool: s.pool, ring: ring}
+}
+
+// ErrEndpointChanged says that somebody else saved the endpoint since it was
+// read.
+var ErrEndpointChanged = errors.New("endpoint was changed meanwhile")
+
+// From says where in the log a new endpoint starts. The zero From is the head:
+// only what comes from now on.
+type From struct {
+	// Instant starts with the first event recorded at or after it.
+	Instant time.Time
+	// AfterSeq starts with the event behind that number; 0 is the beginning.
+	AfterSeq *int64
+}
+
+const insertEndpoint = `
+INSERT INTO endpoints (domain_id, id, url, description, events, queues, format, profile, ordering,
+                       max_in_flight, timeout_ms, headers, disabled, disabled_reason, created_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)`
+
+const insertSecret = `
+INSERT INTO endpoint_secrets (domain_id, endpoint_id, sealed, created_at) VALUES ($1, $2, $3, $4)`
+
+// The start is the last event that the endpoint is not owed. Events without a
+// row before it mean the beginning.
+const insertCursor = `
+INSERT INTO endpoint_cursors (domain_id, endpoint_id, settled_at, settled_seq, claimed_at, claimed_seq)
+SELECT $1, $2, s.recorded_at, s.seq, s.recorded_at, s.seq
+FROM (
+    (SELECT recorded_at, seq FROM events
+     WHERE domain_id = $1
+       AND ($3::timestamptz IS NULL OR recorded_at < $3)
+       AND ($4::bigint IS NULL OR seq <= $4)
+     ORDER BY recorded_at DESC, seq DESC LIMIT 1)
+    UNION ALL
+    SELECT 'epoch'::timestamptz, 0
+) s
+ORDER BY s.seq DESC LIMIT 1`
+
+// CreateEndpoint stores a validated endpoint with its id and secrets, starting
+// at from. ep.CreatedAt and UpdatedAt are set to at.
+func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, from From, at time.Time) error {
+	id, err := endpointUUID(ep.ID)
+	if err != nil {
+		return err
+	}
+	at = at.UTC().Truncate(time.Microsecond)
+	reason := ""
+	if ep.Disabled {
+		reason = dispatcher.DisabledManual
+	}
+	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, insertEndpoint, ep.DomainID, id, ep.URL, ep.Description,
+			eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
+			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.Disabled, reason, at); err != nil {
+			return err
+		}
+		// Oldest first, so that the newest secret has the highest id.
+		for i := len(ep.Secrets) - 1; i >= 0; i-- {
+			sealed := d.ring.seal([]byte(ep.Secrets[i]), purpose("secret", ep.ID))
+			if _, err := tx.Exec(ctx, insertSecret, ep.DomainID, id, sealed, at); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, insertCursor, ep.DomainID, id, null(from.Instant), from.AfterSeq)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create endpoint: %w", err)
+	}
+	return nil
+}
+
+const endpointColumns = `
+SELECT e.domain_id, e.id, e.url, e.description, e.events, e.queues, e.format, e.profile, e.ordering,
+       e.max_in_flight, e.timeout_ms, e.headers, e.disabled, e.disabled_reason, e.created_at, e.updated_at,
+       c.paused_until, c.paused_reason, c.settled_at, c.settled_seq, c.claimed_at, c.claimed_seq,
+       ARRAY(SELECT s.sealed FROM endpoint_secrets s
+             WHERE s.domain_id = e.domain_id AND s.endpoint_id = e.id ORDER BY s.id DESC) AS secrets
+FROM endpoints e JOIN endpoint_cursors c ON c.domain_id = e.domain_id AND c.endpoint_id = e.id`
+
+const selectEndpoint = endpointColumns + ` WHERE e.domain_id = $1 AND e.id = $2`
+
+// Endpoint returns one endpoint with its secrets, or ErrNotFound.
+func (d *Delivery) Endpoint(ctx context.Context, domainID int64, id string) (dispatcher.Endpoint, error) {
+	uid, err := endpointUUID(id)
+	if err != nil {
+		return dispatcher.Endpoint{}, err
+	}
+	rows, _ := d.pool.Query(ctx, selectEndpoint, domainID, uid)
+	sub, err := pgx.CollectExactlyOneRow(rows, d.scanEndpoint)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return dispatcher.Endpoint{}, ErrNotFound
+	}
+	if err != nil {
+		return dispatcher.Endpoint{}, fmt.Errorf("read endpoint: %w", err)
+	}
+	return sub.Endpoint, nil
+}
+
+const selectEndpoints = endpointColumns + `
+WHERE e.domain_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3`
+
+// Endpoints lists a domain's endpoints in the order of their ids, which is that
+// of their creation: up to limit behind the id after; an empty after is the
+// beginning.
+func (d *Delivery) Endpoints(ctx context.Context, domainID int64, after string, limit int) ([]dispatcher.Endpoint, error) {
+	var from uuid.UUID
+	if after != "" {
+		var err error
+		if from, err = endpointUUID(after); err != nil {
+			return nil, err
+		}
+	}
+	rows, _ := d.pool.Query(ctx, selectEndpoints, domainID, from, limit)
+	subs, err := pgx.CollectRows(rows, d.scanEndpoint)
+	if err != nil {
+		return nil, fmt.Errorf("list endpoints: %w", err)
+	}
+	out := make([]dispatcher.Endpoint, len(subs))
+	for i := range subs {
+		out[i] = subs[i].Endpoint
+	}
+	return out, nil
+}
+
+// A pause ends when the URL changes: it was about the old target.
+const updateEndpoint = `
+WITH old AS (
+    SELECT url FROM endpoints WHERE domain_id = $1 AND id = $2 AND updated_at = $13 FOR UPDATE
+), changed AS (
+    UPDATE endpoints SET url = $3, description = $4, events = $5, queues = $6, format = $7, profile = $8,
+           ordering = $9, max_in_flight = $10, timeout_ms = $11, headers = $12, updated_at = $14
+    FROM old WHERE domain_id = $1 AND id = $2
+    RETURNING old.url <> endpoints.url AS moved
+), unpaused AS (
+    UPDATE endpoint_cursors SET paused_until = NULL, paused_reason = ''
+    FROM changed WHERE domain_id = $1 AND endpoint_id = $2 AND changed.moved
+)
+SELECT count(*) FROM changed`
+
+// UpdateEndpoint saves the settings of an endpoint that was read before; its
+// secrets and whether it is enabled stay as they are. It returns
+// ErrEndpointChanged when ep.UpdatedAt is not the stored one, ErrNotFound
+// when it is gone.
+func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, at time.Time) error {
+	id, err := endpointUUID(ep.ID)
+	if err != nil {
+		return err
+	}
+	var n int
+	err = d.pool.QueryRow(ctx, updateEndpoint, ep.DomainID, id, ep.URL, ep.Description,
+		eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
+		ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.UpdatedAt, laterThan(ep.UpdatedAt, at)).Scan(&n)
+	if err != nil {
+		return fmt.Errorf("update endpoint: %w", err)
+	}
+	if n == 0 {
+		if _, err := d.Endpoint(ctx, ep.DomainID, ep.ID); err != nil {
+			return err
+		}
+		return ErrEndpointChanged
+	}
+	return nil
+}
+
+// laterThan returns at, or just after old when the clock did not move:
+// updated_at is what tells two versions apart.
+func laterThan(old, at time.Time) time.Time {
+	at = at.UTC().Truncate(time.Microsecond)
+	if !at.After(old) {
+		return old.Add(time.Microsecond)
+	}
+	return at
+}
+
+const deleteEndpoint = `DELETE FROM endpoints WHERE domain_id = $1 AND id = $2`
+
+// DeleteEndpoint removes an endpoint with its secrets, cursor and parked
+// events; its tries stay. It returns ErrNotFound when there is none.
+func (d *Delivery) DeleteEndpoint(ctx context.Context, domainID int64, id string) error {
+	uid, err := endpointUUID(id)
+	if err != nil {
+		return err
+	}
+	tag, err := d.pool.Exec(ctx, deleteEndpoint, domainID, uid)
+	if err != nil {
+		return fmt.Errorf("delete endpoint: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrNotFound
+	}
+	return nil
+}
+
+const setEndpointEnabled = `
+WITH changed AS (
+    UPDATE endpoints SET disabled = NOT $3, disabled_reason = CASE WHEN $3 THEN '' ELSE 'manual' END,
+           updated_at = greatest($4, updated_at + interval '1 microsecond')
+    WHERE domain_id = $1 AND id = $2
+    RETURNING id
+), unpaused AS (
+    UPDATE endpoint_cursors SET paused_until = NULL, paused_reason = ''
+    FROM changed WHERE domain_id = $1 AND endpoint_id = $2 AND $3
+)
+SELECT count(*) FROM changed`
+
+// SetEndpointEnabled switches an endpoint on, where it goes on from where it
+// stopped without any pause, or off, by hand. It returns ErrNotFound when
+// there is none.
+func (d *Delivery) SetEndpointEnabled(ctx context.Context, ref dispatcher.Ref, enabled bool, at time.Time) error {
+	uid, err := endpointUUID(ref.EndpointID)
+	if err != nil {
+		return err
+	}
+	var n int
+	if err := d.pool.QueryRow(ctx, setEndpointEnabled, ref.DomainID, uid, enabled, at.UTC()).Scan(&n); err != nil {
+		return fmt.Errorf("enable endpoint: %w", err)
+	}
+	if n == 0 {
+		return ErrNotFound
+	}
+	return nil
+}
+
+// scanEndpoint reads a row of endpointColumns.
+func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription, error) {
+	var (
+		s         dispatcher.Subscription
+		ep        = &s.Endpoint
+		id        uuid.UUID
+		timeoutMS int64
+		headers   []byte
+		paused    *time.Time
+		events    []string
+		sealed    [][]byte
+	)
+	if err := row.Scan(&ep.DomainID, &id, &ep.URL, &ep.Description, &events, &ep.Queues, &ep.Format,
+		&ep.Profile, &ep.Ordering, &ep.MaxInFlight, &timeoutMS, &headers, &ep.Disabled, &ep.DisabledReason,
+		&ep.CreatedAt, &ep.UpdatedAt, &paused, &ep.PausedReason, &s.Settled.RecordedAt, &s.Settled.Seq,
+		&s.Claimed.RecordedAt, &s.Claimed.Seq, &sealed); err != nil {
+		return s, err
+	}
+	ep.ID = "ep_" + id.String()
+	ep.Timeout = time.Duration(timeoutMS) * time.Millisecond
+	ep.CreatedAt, ep.UpdatedAt = ep.CreatedAt.UTC(), ep.UpdatedAt.UTC()
+	s.Settled.RecordedAt, s.Claimed.RecordedAt = s.Settled.RecordedAt.UTC(), s.Claimed.RecordedAt.UTC()
+	ep.PausedUntil = instant(paused)
+	for _, t := range events {
+		ep.Events = append(ep.Events, queue.EventType(t))
+	}
+	for _, b := range sealed {
+		plain, err := d.ring.open(b, purpose("secret", ep.ID))
+		if err != nil {
+			return s, fmt.Errorf("open secret of %s: %w", ep.ID, err)
+		}
+		ep.Secrets = append(ep.Secrets, string(plain))
+	}
+	return s, d.openHeaders(headers, ep)
+}
+
+func (d *Delivery) sealHeaders(ep dispatcher.Endpoint) []byte {
+	if len(ep.Headers) == 0 {
+		return nil
+	}
+	plain, _ := json.Marshal(ep.Headers) // a map of strings cannot fail
+	return d.ring.seal(plain, purpose("headers", ep.ID))
+}
+
+func (d *Delivery) openHeaders(sealed []byte, ep *dispatcher.Endpoint) error {
+	if sealed == nil {
+		return nil
+	}
+	plain, err := d.ring.open(sealed, purpose("headers", ep.ID))
+	if err != nil {
+		return fmt.Errorf("open headers of %s: %w", ep.ID, err)
+	}
+	ep.Headers = http.Header{}
+	return json.Unmarshal(plain, &ep.Headers)
+}
+
+// purpose binds a sealed value to its place.
+func purpose(what, endpointID string) string { return what + "/" + endpointID }
+
+// endpointUUID parses an endpoint's public id; anything else names no endpoint.
+func endpointUUID(id string) (uuid.UUID, error) {
+	text, ok := strings.CutPrefix(id, "ep_")
+	u, err := uuid.Parse(text)
+	if !ok || err != nil || "ep_"+u.String() != id {
+		return uuid.UUID{}, ErrNotFound
+	}
+	return u, nil
+}
+
+func eventTypes(types []queue.EventType) []string {
+	out := make([]string, len(types))
+	for i, t := range types {
+		out[i] = string(t)
+	}
+	return out
+}
+
+func queueIDs(ids []int64) []int64 {
+	if ids == nil {
+		return []int64{} // the column is not null
+	}
+	return ids
+}
