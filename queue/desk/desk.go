@@ -10,49 +10,228 @@ package desk
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/offhook/offhook/queue"
 )
 
-// Head is the end of a domain's log.
-type Head struct {
-	// Seq is the last event's number, RecordedAt the instant it was committed.
-	Seq        int64
-	RecordedAt time.Time
-	// Version rises by one with every batch, also with one that has no events.
-	// Every stored record carries the version that changed it.
-	Version int64
+// ErrUnavailable says that the log could not be read or written. Whether the
+// command took effect is unknown after a failed commit; nothing was
+// acknowledged.
+var ErrUnavailable = errors.New("the log is unavailable")
+
+// ErrStopped says that the desk no longer runs; the command had no effect.
+var ErrStopped = errors.New("the desk has stopped")
+
+const (
+	// maxBatch bounds the commands of one transaction, so that one batch stays
+	// well below a second.
+	maxBatch = 4000
+	// idsAhead is how many ids are taken from the sequence at once.
+	idsAhead = 10_000
+	// updateTimeout bounds one transaction.
+	updateTimeout = 15 * time.Second
+	// pollEvery is how often an idle desk looks for what other replicas did, so
+	// that the deadlines which a dead replica left behind are carried out.
+	pollEvery = 2 * time.Second
+	// reloadEvery is the pause between attempts to reach a lost log.
+	reloadEvery = 250 * time.Millisecond
+)
+
+// Config is what a desk is given. Now and Logger must be set.
+type Config struct {
+	// Now is the clock: the instant at which a batch is stepped.
+	Now    func() time.Time
+	Logger *slog.Logger
+	// OnCommit is called after each commit, in the order of the log, with the
+	// batch's events (perhaps none). It must not block and not keep the slice's
+	// backing array from being read by others. Nil = nobody listens.
+	OnCommit func(events []queue.Event, head Head)
 }
 
-// Snapshot is stored state: everything open at Head, or what changed up to it.
-type Snapshot struct {
-	Domain  queue.Domain
-	Head    Head
-	Records []queue.Record
+// Answer is what became of one command. The events of its Result are those that
+// the engine gave, without their places in the log.
+type Answer struct {
+	Result queue.Result
+	// Err is a *queue.Error when the engine refused the command.
+	Err error
 }
 
-// Batch is what one transaction writes.
-type Batch struct {
-	// Head is the log's end after the batch.
-	Head   Head
-	Events []queue.Event
-	// Changed holds each record once, in its last version. An *Attempt in the
-	// state leaving goes from the open attempts to the history.
-	Changed []queue.Record
+// Desk serialises the commands of one domain. Its methods may be called by any
+// number of goroutines while Run is running.
+type Desk struct {
+	log Log
+	cfg Config
+
+	mu      sync.Mutex
+	pending []*request
+	wake    chan struct{} // one slot: something is pending
+	stopped chan struct{} // closed when Run has returned
+
+	// Only Run touches what follows.
+	engine *queue.Engine // nil = to be loaded
+	head   Head
+	now    time.Time // the last instant that was stepped; time never goes back
+	ids    int64     // next fresh id
+	idsEnd int64     // first id that is not ours
 }
 
-// Log is the store, as the desk sees it. One Log serves one domain.
-type Log interface {
-	// Load reads all open state.
-	Load(ctx context.Context) (Snapshot, error)
-	// Update runs one transaction: it locks the domain's head row, reads what
-	// changed since have.Version (a Snapshot with no records when nothing did),
-	// calls step once, and writes the batch. A batch whose Head equals have
-	// writes nothing. After an error nothing may be assumed about what was
-	// written.
-	Update(ctx context.Context, have Head, step func(Snapshot) (Batch, error)) error
-	// IDs takes n consecutive fresh ids from the installation's sequence and
-	// returns the first.
-	IDs(ctx context.Context, n int) (int64, error)
+// request is what a caller waits for: commands to step, or a look at the
+// engine.
+type request struct {
+	cmds    []queue.Command
+	answers []Answer
+	read    func(*queue.Engine)
+	err     error
+	done    chan struct{}
+}
+
+// New returns a desk over the log. Run starts it.
+func New(log Log, cfg Config) *Desk {
+	return &Desk{log: log, cfg: cfg, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+}
+
+// Do carries out one command and returns when its effect is committed. A
+// refusal is a *queue.Error; other errors wrap ErrUnavailable, ErrStopped or
+// the context's error, after which the command may or may not have taken
+// effect.
+func (d *Desk) Do(ctx context.Context, cmd queue.Command) (queue.Result, error) {
+	answers, err := d.DoAll(ctx, []queue.Command{cmd})
+	if err != nil {
+		return queue.Result{}, err
+	}
+	return answers[0].Result, answers[0].Err
+}
+
+// DoAll carries out the commands in order, in one transaction, and returns one
+// answer for each. The error is not about a single command: with one, nothing
+// was acknowledged.
+func (d *Desk) DoAll(ctx context.Context, cmds []queue.Command) ([]Answer, error) {
+	if len(cmds) == 0 {
+		return nil, nil
+	}
+	r := &request{cmds: cmds, answers: make([]Answer, len(cmds))}
+	if err := d.submit(ctx, r); err != nil {
+		return nil, err
+	}
+	return r.answers, r.err
+}
+
+// Read lets f look at the live state between two batches. f must neither keep
+// nor change the engine.
+func (d *Desk) Read(ctx context.Context, f func(*queue.Engine)) error {
+	r := &request{read: f}
+	if err := d.submit(ctx, r); err != nil {
+		return err
+	}
+	return r.err
+}
+
+func (d *Desk) submit(ctx context.Context, r *request) error {
+	r.done = make(chan struct{})
+	d.mu.Lock()
+	d.pending = append(d.pending, r)
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.stopped:
+		select {
+		case <-r.done: // answered just before the stop
+			return nil
+		default:
+			return ErrStopped
+		}
+	}
+}
+
+// Pending returns how many requests wait for the next batch.
+func (d *Desk) Pending() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.pending)
+}
+
+// take returns the next batch of requests: all that are pending, up to
+// maxBatch commands.
+func (d *Desk) take() []*request {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	n, commands := 0, 0
+	for n < len(d.pending) && (n == 0 || commands+len(d.pending[n].cmds) <= maxBatch) {
+		commands += len(d.pending[n].cmds)
+		n++
+	}
+	batch := d.pending[:n:n]
+	d.pending = d.pending[n:]
+	if len(d.pending) == 0 {
+		d.pending = nil
+	}
+	return batch
+}
+
+// Run carries out commands and deadlines until ctx ends, and finishes the
+// batch that is under way. It returns nil: a log that is away is waited for.
+func (d *Desk) Run(ctx context.Context) error {
+	defer close(d.stopped)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		idle := false
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.wake:
+		case <-timer.C:
+			idle = true
+		}
+		for batch := d.take(); (len(batch) > 0 || idle) && ctx.Err() == nil; batch = d.take() {
+			d.serve(ctx, batch)
+			idle = false
+		}
+		timer.Reset(d.pause())
+	}
+}
+
+// pause says how long an idle desk may sleep.
+func (d *Desk) pause() time.Duration {
+	if d.engine == nil {
+		return reloadEvery
+	}
+	pause := pollEvery
+	if due, ok := d.engine.NextDeadline(); ok {
+		pause = min(pause, max(0, due.Sub(d.cfg.Now())))
+	}
+	return pause
+}
+
+// serve carries out one batch and answers it. A batch without commands catches
+// up and carries out what is due.
+func (d *Desk) serve(ctx context.Context, batch []*request) {
+	// A commit that is under way is not cut off by the stop of the program.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), updateTimeout)
+	defer cancel()
+	err := d.update(ctx, batch)
+	if err != nil {
+		d.engine = nil
+		d.cfg.Logger.Error("desk: batch lost", "commands", len(batch), "error", err)
+		err = fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	for _, r := range batch {
+		if r.read != nil && err == nil {
+			r.read(d.engine)
+		}
+		r.err = err
+		close(r.done)
+	}
 }

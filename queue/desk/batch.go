@@ -1,0 +1,172 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/offhook/offhook/queue"
+)
+
+// update steps the commands of the batch in one transaction of the log.
+func (d *Desk) update(ctx context.Context, batch []*request) error {
+	commands := 0
+	for _, r := range batch {
+		commands += len(r.cmds)
+	}
+	if d.engine == nil {
+		if err := d.load(ctx); err != nil {
+			return err
+		}
+	} else if commands == 0 && len(batch) > 0 {
+		return nil // only looks at the engine
+	}
+	if err := d.reserve(ctx, 2*commands); err != nil {
+		return err
+	}
+	var w work
+	err := d.log.Update(ctx, d.head, func(s Snapshot) (Batch, error) {
+		d.engine.Put(s.Records...)
+		w = work{d: d, head: s.Head, changed: map[recordKey]int{}}
+		w.step(batch)
+		return w.batch(), nil
+	})
+	if err != nil {
+		return err
+	}
+	d.head = w.head
+	if d.cfg.OnCommit != nil {
+		d.cfg.OnCommit(w.events, w.head)
+	}
+	return nil
+}
+
+// load reads the whole engine from the log.
+func (d *Desk) load(ctx context.Context) error {
+	s, err := d.log.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("load the domain: %w", err)
+	}
+	engine := queue.New(s.Domain)
+	engine.Put(s.Records...)
+	d.engine, d.head = engine, s.Head
+	return nil
+}
+
+// reserve makes sure that n fresh ids are at hand.
+func (d *Desk) reserve(ctx context.Context, n int) error {
+	if d.idsEnd-d.ids >= int64(n) {
+		return nil
+	}
+	n = max(n, idsAhead)
+	first, err := d.log.IDs(ctx, n)
+	if err != nil {
+		return fmt.Errorf("reserve ids: %w", err)
+	}
+	d.ids, d.idsEnd = first, first+int64(n)
+	return nil
+}
+
+// work is what a batch has caused so far.
+type work struct {
+	d       *Desk
+	head    Head
+	now     time.Time
+	events  []queue.Event
+	records []queue.Record
+	changed map[recordKey]int // place in records
+}
+
+// step carries out what is due, then every command of the batch.
+func (w *work) step(batch []*request) {
+	w.now = w.d.cfg.Now().UTC().Truncate(time.Millisecond)
+	if w.now.Before(w.d.now) {
+		w.now = w.d.now // engine.md B.10, 22
+	}
+	w.d.now = w.now
+	if due, ok := w.d.engine.NextDeadline(); ok && !due.After(w.now) {
+		w.one(queue.Tick{})
+	}
+	for _, r := range batch {
+		for i, cmd := range r.cmds {
+			r.answers[i] = w.one(cmd)
+		}
+	}
+}
+
+func (w *work) one(cmd queue.Command) Answer {
+	if n := w.d.engine.Needs(cmd); n > 0 {
+		ids := make([]int64, n)
+		for i := range ids {
+			ids[i] = w.d.ids + int64(i)
+		}
+		w.d.ids += int64(n)
+		cmd = queue.WithIDs(cmd, ids...)
+	}
+	res, err := w.d.engine.Step(w.now, cmd)
+	if err != nil {
+		return Answer{Err: err}
+	}
+	w.events = append(w.events, res.Events...)
+	for _, r := range res.Changed {
+		w.change(r)
+	}
+	return Answer{Result: res}
+}
+
+// recordKey says of which thing a record is.
+type recordKey struct {
+	kind queue.Kind
+	id   int64
+}
+
+// kindAgentState keys what an agent is doing, which is stored apart from who
+// he is.
+const kindAgentState queue.Kind = "agent_state"
+
+func keyOf(r queue.Record) recordKey {
+	switch r := r.(type) {
+	case *queue.Queue:
+		return recordKey{queue.KindQueue, r.ID}
+	case *queue.Agent:
+		return recordKey{queue.KindAgent, r.ID}
+	case *queue.AgentState:
+		return recordKey{kindAgentState, r.AgentID}
+	case *queue.Attempt:
+		return recordKey{queue.KindAttempt, r.ID}
+	case *queue.Removed:
+		return recordKey{r.Kind, r.ID}
+	default:
+		panic(fmt.Sprintf("a record of the unknown type %T", r))
+	}
+}
+
+// change keeps the last version of each record, in the order of first change.
+func (w *work) change(r queue.Record) {
+	key := keyOf(r)
+	if i, ok := w.changed[key]; ok {
+		w.records[i] = r
+		return
+	}
+	w.changed[key] = len(w.records)
+	w.records = append(w.records, r)
+}
+
+// batch numbers the events and closes the books. When nothing happened, the
+// head stays where it is.
+func (w *work) batch() Batch {
+	if len(w.events) == 0 && len(w.records) == 0 {
+		return Batch{Head: w.head}
+	}
+	w.head.Version++
+	if len(w.events) > 0 {
+		if w.now.After(w.head.RecordedAt) {
+			w.head.RecordedAt = w.now
+		}
+		for i := range w.events {
+			w.head.Seq++
+			w.events[i].Seq, w.events[i].RecordedAt = w.head.Seq, w.head.RecordedAt
+		}
+	}
+	return Batch{Head: w.head, Events: w.events, Changed: w.records}
+}

@@ -1,0 +1,187 @@
+package desk_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/offhook/offhook/queue"
+	"github.com/offhook/offhook/queue/desk"
+	"github.com/offhook/offhook/queue/desk/desktest"
+)
+
+func TestMemoryConforms(t *testing.T) {
+	t.Parallel()
+	desktest.Run(t, func(*testing.T) func() desk.Log {
+		m := desktest.NewMemory()
+		return func() desk.Log { return m }
+	})
+}
+
+// running starts a desk over the log; the returned function stops it.
+func running(log desk.Log) (*desk.Desk, func()) {
+	d := desk.New(log, desk.Config{Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = d.Run(ctx) })
+	return d, func() { cancel(); wg.Wait() }
+}
+
+func mustDo(t *testing.T, d *desk.Desk, cmd queue.Command) queue.Result {
+	t.Helper()
+	res, err := d.Do(t.Context(), cmd)
+	if err != nil {
+		t.Fatalf("%T: %v", cmd, err)
+	}
+	return res
+}
+
+func salesQueue(t *testing.T, d *desk.Desk) int64 {
+	t.Helper()
+	q := queue.DefaultQueue(0, "sales", queue.Inbound)
+	q.MaxWaitSec = 60
+	return mustDo(t, d, queue.SaveQueue{Queue: q}).Changed[0].(*queue.Queue).ID
+}
+
+func TestDeadlinesAreCarriedOutOnTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := desktest.NewMemory()
+		d, stop := running(log)
+		defer stop()
+		number := "+12025550101"
+		begin := time.Now()
+		mustDo(t, d, queue.Join{QueueID: salesQueue(t, d), Destination: &number})
+		time.Sleep(61 * time.Second)
+		synctest.Wait()
+		left := log.Left()
+		if len(left) != 1 || left[0].ResultReason != queue.ReasonMaxWait {
+			t.Fatalf("left: %+v, want one by max_wait", left)
+		}
+		if wait := left[0].LeavingAt.Sub(begin); wait != time.Minute {
+			t.Errorf("left after %v, want 1m0s", wait)
+		}
+	})
+}
+
+func TestRefusedCommandDoesNotFailItsBatch(t *testing.T) {
+	t.Parallel()
+	d, stop := running(desktest.NewMemory())
+	defer stop()
+	q, number := salesQueue(t, d), "+12025550101"
+	answers, err := d.DoAll(t.Context(), []queue.Command{
+		queue.Join{QueueID: q, Destination: &number}, queue.Join{QueueID: q}, queue.Join{QueueID: q + 1, Destination: &number},
+		queue.Join{QueueID: q, Destination: &number},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []queue.Code
+	for _, a := range answers {
+		var refusal *queue.Error
+		if errors.As(a.Err, &refusal) {
+			codes = append(codes, refusal.Code)
+		} else if a.Result.Attempt == nil {
+			t.Error("a join was answered without its attempt")
+		}
+	}
+	if len(codes) != 2 || codes[0] != queue.CodeInvalid || codes[1] != queue.CodeUnknownQueue {
+		t.Errorf("refusals %v, want invalid and unknown_queue", codes)
+	}
+}
+
+// TestLostCommit: a commit that fails is not acknowledged, and the engine is
+// loaded again, so that memory never runs ahead of the log.
+func TestLostCommit(t *testing.T) {
+	t.Parallel()
+	log := desktest.NewMemory()
+	d, stop := running(log)
+	defer stop()
+	q, number := salesQueue(t, d), "+12025550101"
+	mustDo(t, d, queue.Join{QueueID: q, Destination: &number})
+	before := len(log.Events())
+
+	var once sync.Once
+	log.SetFail(func(commit bool) error {
+		var err error
+		if commit {
+			once.Do(func() { err = errors.New("the plug was pulled") })
+		}
+		return err
+	})
+	if _, err := d.Do(t.Context(), queue.Join{QueueID: q, Destination: &number}); !errors.Is(err, desk.ErrUnavailable) {
+		t.Fatalf("got %v, want ErrUnavailable", err)
+	}
+	if n := len(log.Events()); n != before {
+		t.Fatalf("%d events after a lost commit, want %d", n, before)
+	}
+	mustDo(t, d, queue.Join{QueueID: q, Destination: &number})
+	err := d.Read(t.Context(), func(e *queue.Engine) {
+		if n := len(e.Attempts()); n != 2 {
+			t.Errorf("%d attempts are open, want 2", n)
+		}
+		if err := e.Check(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStoppedDeskRefuses(t *testing.T) {
+	t.Parallel()
+	d, stop := running(desktest.NewMemory())
+	salesQueue(t, d)
+	stop()
+	if _, err := d.Do(t.Context(), queue.Tick{}); !errors.Is(err, desk.ErrStopped) {
+		t.Errorf("got %v, want ErrStopped", err)
+	}
+}
+
+// TestCommandsGather: what waits while a transaction is under way goes into one
+// next transaction.
+func TestCommandsGather(t *testing.T) {
+	t.Parallel()
+	log := desktest.NewMemory()
+	d, stop := running(log)
+	defer stop()
+	q, number := salesQueue(t, d), "+12025550101"
+	entered, release := make(chan struct{}), make(chan struct{})
+	var transactions int
+	log.SetFail(func(commit bool) error {
+		if !commit {
+			if transactions++; transactions == 1 {
+				close(entered)
+				<-release
+			}
+		}
+		return nil
+	})
+	var callers sync.WaitGroup
+	join := func() {
+		if _, err := d.Do(t.Context(), queue.Join{QueueID: q, Destination: &number}); err != nil {
+			t.Error(err)
+		}
+	}
+	callers.Go(join)
+	<-entered
+	for range 50 {
+		callers.Go(join)
+	}
+	for d.Pending() < 50 {
+		runtime.Gosched()
+	}
+	close(release)
+	callers.Wait()
+	log.SetFail(nil)
+	if transactions != 2 {
+		t.Errorf("51 joins took %d transactions, want 2", transactions)
+	}
+}

@@ -1,0 +1,156 @@
+// Package desktest holds the conformance suite of desk.Log and an in-memory
+// log that passes it.
+package desktest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"sync"
+
+	"github.com/offhook/offhook/queue"
+	"github.com/offhook/offhook/queue/desk"
+)
+
+// Memory is a desk.Log in memory. Records take a trip through JSON, as they do
+// in a store, so that nothing is shared with an engine.
+type Memory struct {
+	mu      sync.Mutex
+	domain  queue.Domain
+	head    desk.Head
+	records map[string]row
+	events  []queue.Event
+	left    []*queue.Attempt
+	nextID  int64
+	fail    func(commit bool) error
+}
+
+// row is one stored record; a nil record is the mark of a removed one.
+type row struct {
+	record  queue.Record
+	gone    *queue.Removed
+	version int64
+}
+
+// NewMemory returns an empty log of domain 1.
+func NewMemory() *Memory {
+	return &Memory{domain: queue.Domain{ID: 1, Namespace: queue.UUID{7}}, records: map[string]row{}, nextID: 1}
+}
+
+// Events returns all events so far.
+func (m *Memory) Events() []queue.Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]queue.Event(nil), m.events...)
+}
+
+// Left returns the attempts that have left.
+func (m *Memory) Left() []*queue.Attempt {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]*queue.Attempt(nil), m.left...)
+}
+
+// Load reads all open state.
+func (m *Memory) Load(context.Context) (desk.Snapshot, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.since(0, false), nil
+}
+
+// Update runs one transaction under the log's lock.
+func (m *Memory) Update(_ context.Context, have desk.Head, step func(desk.Snapshot) (desk.Batch, error)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.fails(false); err != nil {
+		return err
+	}
+	batch, err := step(m.since(have.Version, true))
+	if err != nil {
+		return err
+	}
+	if err := m.fails(true); err != nil {
+		return err
+	}
+	m.write(batch)
+	return nil
+}
+
+// SetFail sets what is asked before each step and before each commit of Update;
+// its error is the transaction's. Nil = nothing fails.
+func (m *Memory) SetFail(fail func(commit bool) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail = fail
+}
+
+func (m *Memory) fails(commit bool) error {
+	if m.fail == nil {
+		return nil
+	}
+	return m.fail(commit)
+}
+
+// IDs takes fresh ids.
+func (m *Memory) IDs(_ context.Context, n int) (int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	first := m.nextID
+	m.nextID += int64(n)
+	return first, nil
+}
+
+func (m *Memory) since(version int64, gone bool) desk.Snapshot {
+	s := desk.Snapshot{Domain: m.domain, Head: m.head}
+	for _, r := range m.records {
+		switch {
+		case r.version <= version:
+		case r.record != nil:
+			s.Records = append(s.Records, copyRecord(r.record))
+		case gone:
+			s.Records = append(s.Records, r.gone)
+		}
+	}
+	return s
+}
+
+func (m *Memory) write(b desk.Batch) {
+	m.head = b.Head
+	m.events = append(m.events, b.Events...)
+	for _, r := range b.Changed {
+		switch r := r.(type) {
+		case *queue.Attempt:
+			key := fmt.Sprint(queue.KindAttempt, r.ID)
+			if r.State == queue.StateLeaving {
+				m.left = append(m.left, r)
+				m.records[key] = row{gone: &queue.Removed{Kind: queue.KindAttempt, ID: r.ID}, version: b.Head.Version}
+				continue
+			}
+			m.records[key] = row{record: copyRecord(r), version: b.Head.Version}
+		case *queue.Removed:
+			m.records[fmt.Sprint(r.Kind, r.ID)] = row{gone: r, version: b.Head.Version}
+			if r.Kind == queue.KindAgent {
+				delete(m.records, fmt.Sprint("state", r.ID))
+			}
+		case *queue.Queue:
+			m.records[fmt.Sprint(queue.KindQueue, r.ID)] = row{record: copyRecord(r), version: b.Head.Version}
+		case *queue.Agent:
+			m.records[fmt.Sprint(queue.KindAgent, r.ID)] = row{record: copyRecord(r), version: b.Head.Version}
+		case *queue.AgentState:
+			m.records[fmt.Sprint("state", r.AgentID)] = row{record: copyRecord(r), version: b.Head.Version}
+		}
+	}
+}
+
+func copyRecord(r queue.Record) queue.Record {
+	b, err := json.Marshal(r)
+	if err != nil {
+		panic(err)
+	}
+	c := reflect.New(reflect.TypeOf(r).Elem())
+	if err := json.Unmarshal(b, c.Interface()); err != nil {
+		panic(err)
+	}
+	return c.Interface().(queue.Record)
+}
