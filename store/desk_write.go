@@ -1,0 +1,262 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/offhook/offhook/queue"
+	"github.com/offhook/offhook/queue/desk"
+)
+
+// copyFrom is the number of rows from which COPY beats single inserts in one
+// pipeline: it costs a round trip of its own.
+const copyFrom = 32
+
+const moveHead = `UPDATE domains SET head_seq = $2, head_recorded_at = $3, version = $4 WHERE id = $1`
+
+// write stores the batch and commits, or rolls back when there is nothing to
+// store.
+func (l *deskLog) write(ctx context.Context, conn *pgx.Conn, before desk.Head, b desk.Batch) error {
+	if b.Head.Version == before.Version {
+		if len(b.Events)+len(b.Changed) > 0 {
+			return errors.New("write a batch: it changes something but not the version")
+		}
+		_, err := conn.Exec(ctx, "ROLLBACK")
+		return err
+	}
+	if b.Head.Seq != before.Seq+int64(len(b.Events)) || b.Head.RecordedAt.Before(before.RecordedAt) {
+		return fmt.Errorf("write a batch: head %+v with %d events does not follow %+v", b.Head, len(b.Events), before)
+	}
+	w := writer{domain: l.domain, head: b.Head}
+	if err := w.gather(b); err != nil {
+		return err
+	}
+	if len(w.events) >= copyFrom {
+		if _, err := conn.CopyFrom(ctx, pgx.Identifier{"events"}, eventColumns, pgx.CopyFromRows(w.events)); err != nil {
+			return fmt.Errorf("copy %d events: %w", len(w.events), err)
+		}
+		w.events = nil
+	}
+	if len(w.left) >= copyFrom {
+		if _, err := conn.CopyFrom(ctx, pgx.Identifier{"attempts"}, attemptColumns, pgx.CopyFromRows(w.left)); err != nil {
+			return fmt.Errorf("copy %d finished attempts: %w", len(w.left), err)
+		}
+		w.left = nil
+	}
+	batch := &pgx.Batch{}
+	w.queue(batch)
+	batch.Queue(moveHead, l.domain, b.Head.Seq, null(b.Head.RecordedAt), b.Head.Version)
+	batch.Queue("COMMIT")
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write a batch: %w", err)
+	}
+	return nil
+}
+
+// writer holds a batch as rows and columns.
+type writer struct {
+	domain int64
+	head   desk.Head
+
+	events, left [][]any // rows of events and attempts
+	leftIDs      []int64
+
+	attempts struct {
+		columns
+		queueID []int64
+		state   []string
+		joined  []time.Time
+	}
+	states struct {
+		columns
+		status []string
+	}
+	queues struct {
+		columns
+		name, typ []string
+	}
+	agents struct {
+		columns
+		name []string
+		ref  []*string
+	}
+	queuesGone, agentsGone []int64
+}
+
+// columns are what every kind of record has: its id and itself.
+type columns struct {
+	id     []int64
+	record []string
+}
+
+func (c *columns) add(id int64, r queue.Record) error {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode a %T: %w", r, err)
+	}
+	c.id = append(c.id, id)
+	c.record = append(c.record, string(data))
+	return nil
+}
+
+func (w *writer) gather(b desk.Batch) error {
+	w.events = make([][]any, 0, len(b.Events))
+	leaving := map[int64]*queue.Event{}
+	for i := range b.Events {
+		ev := &b.Events[i]
+		row, err := eventRow(w.domain, ev)
+		if err != nil {
+			return err
+		}
+		w.events = append(w.events, row)
+		if ev.Type == queue.EventLeaving {
+			leaving[ev.AttemptID] = ev
+		}
+	}
+	for _, r := range b.Changed {
+		if err := w.gatherRecord(r, leaving); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *writer) gatherRecord(r queue.Record, leaving map[int64]*queue.Event) error {
+	switch r := r.(type) {
+	case *queue.Attempt:
+		if r.State == queue.StateLeaving {
+			row, err := attemptRow(w.domain, w.head, r, leaving[r.ID])
+			if err != nil {
+				return err
+			}
+			w.left = append(w.left, row)
+			w.leftIDs = append(w.leftIDs, r.ID)
+			return nil
+		}
+		w.attempts.queueID = append(w.attempts.queueID, r.Queue.ID)
+		w.attempts.state = append(w.attempts.state, string(r.State))
+		w.attempts.joined = append(w.attempts.joined, r.JoinedAt)
+		return w.attempts.add(r.ID, r)
+	case *queue.AgentState:
+		w.states.status = append(w.states.status, string(r.Status))
+		return w.states.add(r.AgentID, r)
+	case *queue.Queue:
+		w.queues.name = append(w.queues.name, r.Name)
+		w.queues.typ = append(w.queues.typ, string(r.Type))
+		return w.queues.add(r.ID, r)
+	case *queue.Agent:
+		w.agents.name = append(w.agents.name, r.Name)
+		w.agents.ref = append(w.agents.ref, text(r.Ref))
+		return w.agents.add(r.ID, r)
+	case *queue.Removed:
+		switch r.Kind {
+		case queue.KindQueue:
+			w.queuesGone = append(w.queuesGone, r.ID)
+			return nil
+		case queue.KindAgent:
+			w.agentsGone = append(w.agentsGone, r.ID)
+			return nil
+		}
+		return fmt.Errorf("write a batch: cannot remove a %s", r.Kind)
+	default:
+		return fmt.Errorf("write a batch: unknown record %T", r)
+	}
+}
+
+const (
+	putAttempts = `
+INSERT INTO open_attempts AS o (domain_id, id, queue_id, state, joined_at, record, changed)
+SELECT $1, r.id, r.queue_id, r.state, r.joined_at, r.record::jsonb, $2
+FROM unnest($3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::text[])
+     AS r (id, queue_id, state, joined_at, record)
+ON CONFLICT (domain_id, id) DO UPDATE
+SET queue_id = EXCLUDED.queue_id, state = EXCLUDED.state, joined_at = EXCLUDED.joined_at,
+    record = EXCLUDED.record, changed = EXCLUDED.changed`
+	dropAttempts = `DELETE FROM open_attempts WHERE domain_id = $1 AND id = ANY($2)`
+
+	putStates = `
+INSERT INTO agent_states (domain_id, agent_id, status, record, changed)
+SELECT $1, r.agent_id, r.status, r.record::jsonb, $2
+FROM unnest($3::bigint[], $4::text[], $5::text[]) AS r (agent_id, status, record)
+ON CONFLICT (domain_id, agent_id) DO UPDATE
+SET status = EXCLUDED.status, record = EXCLUDED.record, changed = EXCLUDED.changed`
+	dropStates = `DELETE FROM agent_states WHERE domain_id = $1 AND agent_id = ANY($2)`
+
+	putQueues = `
+INSERT INTO queues (domain_id, id, name, type, record, changed)
+SELECT $1, r.id, r.name, r.type, r.record::jsonb, $2
+FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS r (id, name, type, record)
+ON CONFLICT (domain_id, id) DO UPDATE
+SET name = EXCLUDED.name, type = EXCLUDED.type, record = EXCLUDED.record, changed = EXCLUDED.changed, removed = false`
+	dropQueues = `UPDATE queues SET removed = true, changed = $2 WHERE domain_id = $1 AND id = ANY($3)`
+
+	putAgents = `
+INSERT INTO agents (domain_id, id, name, ref, record, changed)
+SELECT $1, r.id, r.name, r.ref, r.record::jsonb, $2
+FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS r (id, name, ref, record)
+ON CONFLICT (domain_id, id) DO UPDATE
+SET name = EXCLUDED.name, ref = EXCLUDED.ref, record = EXCLUDED.record, changed = EXCLUDED.changed, removed = false`
+	dropAgents = `UPDATE agents SET removed = true, changed = $2 WHERE domain_id = $1 AND id = ANY($3)`
+)
+
+// queue adds one statement for each kind of row that there is.
+func (w *writer) queue(batch *pgx.Batch) {
+	for _, row := range w.events {
+		batch.Queue(insertEvent, row...)
+	}
+	for _, row := range w.left {
+		batch.Queue(insertAttempt, row...)
+	}
+	version := w.head.Version
+	if len(w.leftIDs) > 0 {
+		batch.Queue(dropAttempts, w.domain, w.leftIDs)
+	}
+	if a := &w.attempts; len(a.id) > 0 {
+		batch.Queue(putAttempts, w.domain, version, a.id, a.queueID, a.state, a.joined, a.record)
+	}
+	if st := &w.states; len(st.id) > 0 {
+		batch.Queue(putStates, w.domain, version, st.id, st.status, st.record)
+	}
+	if len(w.queuesGone) > 0 {
+		batch.Queue(dropQueues, w.domain, version, w.queuesGone)
+	}
+	if len(w.agentsGone) > 0 {
+		batch.Queue(dropAgents, w.domain, version, w.agentsGone)
+		batch.Queue(dropStates, w.domain, w.agentsGone)
+	}
+	if q := &w.queues; len(q.id) > 0 {
+		batch.Queue(putQueues, w.domain, version, q.id, q.name, q.typ, q.record)
+	}
+	if a := &w.agents; len(a.id) > 0 {
+		batch.Queue(putAgents, w.domain, version, a.id, a.name, a.ref, a.record)
+	}
+}
+
+// insertInto is the statement for one row of a table, for short batches.
+func insertInto(table string, columns []string) string {
+	sql := "INSERT INTO " + table + " ("
+	values := ""
+	for i, c := range columns {
+		if i > 0 {
+			sql += ", "
+			values += ", "
+		}
+		sql += c
+		values += fmt.Sprintf("$%d", i+1)
+	}
+	return sql + ") VALUES (" + values + ")"
+}
+
+// text is the NULL of an empty text.
+func text[T ~string](s T) *string {
+	if s == "" {
+		return nil
+	}
+	t := string(s)
+	return &t
+}
