@@ -171,7 +171,7 @@ func (s *step) accept(c Accept) error {
 	}
 	s.res.Attempt = &a.Attempt
 	s.acceptOffer(a, i, c.AgentChannelID)
-	if c.Bridged {
+	if c.Bridged && a.State == StateOffering {
 		s.bridge(a, a.findOffer(c.AgentID, c.OfferNo))
 	}
 	return nil
