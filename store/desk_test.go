@@ -337,7 +337,6 @@ func TestReplicasCatchUp(t *testing.T) {
 	same(t, fast.engine, newReplica(t, pool).engine)
 }
 
-
 // mustCatchUp takes over what others wrote, writing nothing.
 func mustCatchUp(r *replica) *queue.Engine {
 	r.t.Helper()
