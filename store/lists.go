@@ -1,0 +1,197 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/offhook/offhook/queue"
+)
+
+// AttemptFilter says which attempts a list shows. Zero fields ask for nothing.
+type AttemptFilter struct {
+	Open     bool // only open ones
+	Finished bool // only those that have left
+	QueueID  int64
+	// AgentID is the agent who last accepted.
+	AgentID int64
+	Result  queue.CCResult
+	// Since and Until bound joined_at: from Since on, before Until.
+	Since, Until time.Time
+	// Before is the id where the page before ended; 0 begins with the youngest.
+	Before int64
+	Limit  int
+}
+
+// Attempts lists a domain's attempts, open and finished, by falling id: the
+// youngest first.
+func (s *Store) Attempts(ctx context.Context, domainID int64, f AttemptFilter) ([]*queue.Attempt, error) {
+	var open, finished []*queue.Attempt
+	var err error
+	// The open ones are read first: one that leaves in between is then seen
+	// twice, never missed.
+	if !f.Finished && f.Result == "" {
+		if open, err = s.openAttempts(ctx, domainID, f); err != nil {
+			return nil, fmt.Errorf("list open attempts: %w", err)
+		}
+	}
+	if !f.Open {
+		if finished, err = s.finishedAttempts(ctx, domainID, f); err != nil {
+			return nil, fmt.Errorf("list finished attempts: %w", err)
+		}
+	}
+	all := append(finished, open...)
+	slices.SortStableFunc(all, func(a, b *queue.Attempt) int { return int(b.ID - a.ID) })
+	all = slices.CompactFunc(all, func(a, b *queue.Attempt) bool { return a.ID == b.ID })
+	return all[:min(len(all), f.Limit)], nil
+}
+
+const openAttemptsSQL = `
+SELECT record
+FROM open_attempts
+WHERE domain_id = $1
+  AND ($2 = 0 OR id < $2)
+  AND ($3 = 0 OR queue_id = $3)
+  AND ($4 = 0 OR (record -> 'agent' ->> 'id')::bigint = $4)
+  AND ($5::timestamptz IS NULL OR joined_at >= $5)
+  AND ($6::timestamptz IS NULL OR joined_at < $6)
+ORDER BY id DESC
+LIMIT $7`
+
+func (s *Store) openAttempts(ctx context.Context, domainID int64, f AttemptFilter) ([]*queue.Attempt, error) {
+	rows, err := s.pool.Query(ctx, openAttemptsSQL,
+		domainID, f.Before, f.QueueID, f.AgentID, null(f.Since), null(f.Until), f.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanOpenAttempt)
+}
+
+func scanOpenAttempt(row pgx.CollectableRow) (*queue.Attempt, error) {
+	var record []byte
+	if err := row.Scan(&record); err != nil {
+		return nil, err
+	}
+	var a queue.Attempt
+	if err := json.Unmarshal(record, &a); err != nil {
+		return nil, fmt.Errorf("read the record of an attempt: %w", err)
+	}
+	return &a, nil
+}
+
+// historyColumns are in the order of scanFinishedAttempt.
+const historyColumns = `
+id, queue_id, queue_name, queue_type, destination, use_processing, member_name, member_id,
+member_channel_id, cc_attempt_seq, priority, variables, joined_at, dial_at, member_ringing_at,
+member_answered_at, offering_at, agent_answered_at, bridged_at, ended_at, processing_at, reporting_at,
+leaving_at, agent_id, agent_name, user_id, agent_extension, agent_channel_id, offers, misses,
+cc_result, result_reason, call_cause, call_sip_code, sip_code_source, amd_result, amd_cause,
+agent_cause, last_sequence, test`
+
+// An attempt's leaving is never recorded before its joining happened, so the
+// lower bound prunes partitions.
+const finishedAttemptsSQL = `
+SELECT ` + historyColumns + `
+FROM attempts
+WHERE domain_id = $1
+  AND ($2 = 0 OR id < $2)
+  AND ($3 = 0 OR queue_id = $3)
+  AND ($4 = 0 OR agent_id = $4)
+  AND ($5::timestamptz IS NULL OR joined_at >= $5 AND recorded_at >= $5)
+  AND ($6::timestamptz IS NULL OR joined_at < $6)
+  AND ($7 = '' OR cc_result = $7)
+ORDER BY id DESC
+LIMIT $8`
+
+func (s *Store) finishedAttempts(ctx context.Context, domainID int64, f AttemptFilter) ([]*queue.Attempt, error) {
+	rows, err := s.pool.Query(ctx, finishedAttemptsSQL,
+		domainID, f.Before, f.QueueID, f.AgentID, null(f.Since), null(f.Until), string(f.Result), f.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, scanFinishedAttempt)
+}
+
+const openAttemptSQL = `SELECT record FROM open_attempts WHERE domain_id = $1 AND id = $2`
+
+const finishedAttemptSQL = `SELECT ` + historyColumns + ` FROM attempts WHERE domain_id = $1 AND id = $2`
+
+// Attempt returns one attempt of the domain, open or finished, or ErrNotFound.
+// What only matters to an open attempt (its exclusions, its deadlines) is zero
+// in a finished one.
+func (s *Store) Attempt(ctx context.Context, domainID, id int64) (*queue.Attempt, error) {
+	for _, from := range []struct {
+		sql  string
+		scan pgx.RowToFunc[*queue.Attempt]
+	}{{openAttemptSQL, scanOpenAttempt}, {finishedAttemptSQL, scanFinishedAttempt}} {
+		rows, err := s.pool.Query(ctx, from.sql, domainID, id)
+		if err != nil {
+			return nil, fmt.Errorf("read attempt %d: %w", id, err)
+		}
+		a, err := pgx.CollectExactlyOneRow(rows, from.scan)
+		if err == nil {
+			return a, nil
+		}
+		if !errors.Is(err, pgx.ErrNoRows) {
+			return nil, fmt.Errorf("read attempt %d: %w", id, err)
+		}
+	}
+	return nil, ErrNotFound
+}
+
+func scanFinishedAttempt(row pgx.CollectableRow) (*queue.Attempt, error) {
+	a := queue.Attempt{State: queue.StateLeaving}
+	var variables []byte
+	var instants [9]*time.Time // in the order of the columns, without leaving_at
+	var agent struct {
+		id                       *int64
+		name, extension, channel *string
+		userID                   *int64
+	}
+	var reason, cause, source, amd, amdCause, agentCause *string
+	var code *int
+	err := row.Scan(&a.ID, &a.Queue.ID, &a.Queue.Name, &a.Queue.Type, &a.Destination, &a.UseProcessing,
+		&a.MemberName, &a.MemberID, &a.MemberChannelID, &a.AttemptSeq, &a.Priority, &variables,
+		&a.JoinedAt, &instants[0], &instants[1], &instants[2], &instants[3], &instants[4], &instants[5],
+		&instants[6], &instants[7], &instants[8], &a.LeavingAt,
+		&agent.id, &agent.name, &agent.userID, &agent.extension, &agent.channel, &a.OfferNo, &a.Misses,
+		&a.Result, &reason, &cause, &code, &source, &amd, &amdCause, &agentCause, &a.Sequence, &a.Test)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range []*time.Time{
+		&a.DialAt, &a.MemberRingingAt, &a.MemberAnsweredAt, &a.OfferingAt, &a.AgentAnsweredAt,
+		&a.BridgedAt, &a.EndedAt, &a.ProcessingAt, &a.ReportingAt,
+	} {
+		*p = instant(instants[i])
+	}
+	a.JoinedAt, a.LeavingAt = a.JoinedAt.UTC(), a.LeavingAt.UTC()
+	a.LastAt = a.LeavingAt
+	a.ResultReason, a.Cause = queue.Reason(orEmpty(reason)), queue.Cause(orEmpty(cause))
+	a.CodeSource, a.AMDResult, a.AMDCause = orEmpty(source), orEmpty(amd), orEmpty(amdCause)
+	a.AgentCause, a.AgentChannel = queue.Cause(orEmpty(agentCause)), orEmpty(agent.channel)
+	if code != nil {
+		a.SIPCode = *code
+	}
+	if agent.id != nil {
+		a.Agent = &queue.AgentRef{ID: *agent.id, Name: orEmpty(agent.name), UserID: agent.userID, Extension: agent.extension}
+	}
+	if variables != nil {
+		if err := json.Unmarshal(variables, &a.Variables); err != nil {
+			return nil, fmt.Errorf("read the variables of attempt %d: %w", a.ID, err)
+		}
+	}
+	return &a, nil
+}
+
+func orEmpty(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
