@@ -140,11 +140,11 @@ func (t *Translator) decideEnd(c *call, final bool) ([]queue.Command, bool) {
 		return t.finish(c, t.ended(c, queue.LegMember, c.hungAt)), true
 	case told:
 		return t.leave(c, reason, seen), true
-	case abandoned && !t.seesCalls && !t.seesDialplan:
+	case abandoned && t.view.agentsOnly():
 		return t.finish(c, t.ended(c, queue.LegMember, seen)), true
 	case !final:
 		return nil, false
-	case abandoned && (!t.seesDialplan || c.superseded):
+	case abandoned && (t.view.noDialplan() || c.superseded):
 		return t.leave(c, queue.ReasonMaxWait, seen), true
 	case abandoned, c.leftAt.IsZero():
 		return t.finish(c, t.ended(c, queue.LegMember, seen)), true

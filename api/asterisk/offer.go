@@ -170,7 +170,7 @@ func (t *Translator) decide(o *offer) {
 // decideMissed says how an offer ended, or that it is not known yet.
 func (t *Translator) decideMissed(o *offer, final bool) ([]queue.Command, bool) {
 	c := o.call
-	known := final || o.gone || o.end.telling() || dialEnding(o.dial).telling() || !t.seesCalls
+	known := final || o.gone || o.end.telling() || dialEnding(o.dial).telling() || t.view.agentsOnly()
 	switch {
 	case o.closed || o == c.talk || c.over:
 		return nil, true

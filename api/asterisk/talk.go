@@ -123,7 +123,7 @@ func (t *Translator) transferred(c *call, at time.Time) {
 		t.moving[uid] = append(t.moving[uid], c)
 	}
 	t.hold(func(final bool) ([]queue.Command, bool) {
-		if c.transfer == "" && t.seesCalls && !final {
+		if c.transfer == "" && !t.view.agentsOnly() && !final {
 			return nil, false
 		}
 		for _, uid := range []string{c.uid, c.talk.uid} {

@@ -51,8 +51,7 @@ type Translator struct {
 	// date the packets that have none.
 	stamped, arrived time.Time
 
-	// What the login may see: events of the classes call and dialplan.
-	seesCalls, seesDialplan bool
+	view view // what the login may see
 
 	channels channelBook
 	calls    map[string]*call    // open, by the caller's Uniqueid
@@ -95,8 +94,7 @@ func (t *Translator) Packet(p *Packet, arrived time.Time) {
 	at := t.date(p, arrived)
 	t.advance(at)
 	if p.Event() != "" {
-		t.seesCalls = t.seesCalls || p.has("call")
-		t.seesDialplan = t.seesDialplan || p.has("dialplan")
+		t.view.learn(p)
 		t.event(p, at)
 	} else {
 		t.response(p)
