@@ -73,6 +73,54 @@ func ClassifyStatus(status int) Outcome {
 	}
 }
 
+// verdict is what the outcome of a try means for the event and its endpoint.
+type verdict struct {
+	state  State
+	nextAt time.Time // of the next try, in the state retrying
+	spent  bool      // the try counts for the schedule
+	// pause, if set, is until when the endpoint gets nothing, because of the
+	// outcome.
+	pause time.Time
+	gone  bool // the endpoint is to be disabled
+}
+
+const (
+	// blockedPause is how long an endpoint rests whose target is forbidden. Its
+	// settings are wrong, or its name points to a wrong address for a while.
+	blockedPause = 5 * time.Minute
+	// maxSchedulePause bounds the share of one event's schedule in the pause of
+	// its whole endpoint: its eleventh try may be a day away, but the others
+	// should not wait for that. Retry-After is not bounded by it.
+	maxSchedulePause = 5 * time.Minute
+)
+
+// judge decides what follows from a try. Jitter is in [0,1).
+func judge(t *Try, f Failure, now time.Time, jitter float64) verdict {
+	switch t.Outcome {
+	case OutcomeDelivered:
+		return verdict{state: StateDelivered, spent: true}
+	case OutcomeRefused:
+		return verdict{state: StateRefused, spent: true, gone: true}
+	case OutcomeExpired:
+		return verdict{state: StateExhausted}
+	case OutcomeUnknown:
+		return verdict{state: StateRetrying, nextAt: now, spent: true}
+	case OutcomeBlocked:
+		until := now.Add(blockedPause)
+		return verdict{state: StateRetrying, nextAt: until, pause: until}
+	}
+	v := verdict{state: StateExhausted, spent: true}
+	f.Try = t.Number
+	if t.Outcome == OutcomeThrottled {
+		f.RetryAfter = RetryAfter(t.Header, now)
+		v.pause = now.Add(max(f.RetryAfter, min(waitAfter(f.Profile, f.Try), maxSchedulePause)))
+	}
+	if next, ok := NextTry(f, now, jitter); ok {
+		v.state, v.nextAt = StateRetrying, next
+	}
+	return v
+}
+
 // maxRetryAfter bounds what an endpoint may ask for: beyond it, an insane or
 // hostile value would stop deliveries for ever.
 const maxRetryAfter = 24 * time.Hour

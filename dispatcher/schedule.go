@@ -36,23 +36,26 @@ type Failure struct {
 // has ended. Jitter is a number in [0,1); it adds up to a tenth of the wait,
 // and never takes from it.
 func NextTry(f Failure, now time.Time, jitter float64) (time.Time, bool) {
-	waits := recordWaits
-	if f.Profile == ProfileLive {
-		waits = liveWaits
-	}
-	i := max(f.Try, 1) - 1
-	if f.Profile == ProfileLive {
-		i = min(i, len(waits)-1) // the last wait repeats until the event expires
-	}
-	if i >= len(waits) {
+	if f.Profile != ProfileLive && f.Try > len(recordWaits) {
 		return time.Time{}, false
 	}
-	wait := waits[i] + time.Duration(float64(waits[i])*maxJitter*jitter)
+	wait := waitAfter(f.Profile, f.Try)
+	wait += time.Duration(float64(wait) * maxJitter * jitter)
 	next := now.Add(max(wait, f.RetryAfter))
 	if f.Profile == ProfileLive && next.After(f.RecordedAt.Add(liveExpiry)) {
 		return time.Time{}, false
 	}
 	return next, true
+}
+
+// waitAfter returns the wait after a failed try without jitter. The last wait
+// repeats: live ends by age, and record by NextTry.
+func waitAfter(p Profile, try int) time.Duration {
+	waits := recordWaits
+	if p == ProfileLive {
+		waits = liveWaits
+	}
+	return waits[min(max(try, 1), len(waits))-1]
 }
 
 // Expired reports whether an event recorded at is too old to be sent at now.

@@ -2,11 +2,8 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,20 +11,20 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/offhook/offhook/dispatcher"
-	"github.com/offhook/offhook/queue"
 )
 
 // Delivery is the store of endpoints, their cursors and their tries, for all
 // domains. It implements dispatcher.Store.
 type Delivery struct {
-	pool *pgxpool.Pool
-	ring *KeyRing
+	store *Store
+	pool  *pgxpool.Pool
+	ring  *KeyRing
 }
 
 // NewDelivery returns the delivery side of a database. The ring seals secrets
 // and custom headers.
 func NewDelivery(s *Store, ring *KeyRing) *Delivery {
-	return &Delivery{pool: s.pool, ring: ring}
+	return &Delivery{store: s, pool: s.pool, ring: ring}
 }
 
 // ErrEndpointChanged says that somebody else saved the endpoint since it was
@@ -251,88 +248,4 @@ func (d *Delivery) SetEndpointEnabled(ctx context.Context, ref dispatcher.Ref, e
 		return ErrNotFound
 	}
 	return nil
-}
-
-// scanEndpoint reads a row of endpointColumns.
-func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription, error) {
-	var (
-		s         dispatcher.Subscription
-		ep        = &s.Endpoint
-		id        uuid.UUID
-		timeoutMS int64
-		headers   []byte
-		paused    *time.Time
-		events    []string
-		sealed    [][]byte
-	)
-	if err := row.Scan(&ep.DomainID, &id, &ep.URL, &ep.Description, &events, &ep.Queues, &ep.Format,
-		&ep.Profile, &ep.Ordering, &ep.MaxInFlight, &timeoutMS, &headers, &ep.Disabled, &ep.DisabledReason,
-		&ep.CreatedAt, &ep.UpdatedAt, &paused, &ep.PausedReason, &s.Settled.RecordedAt, &s.Settled.Seq,
-		&s.Claimed.RecordedAt, &s.Claimed.Seq, &sealed); err != nil {
-		return s, err
-	}
-	ep.ID = "ep_" + id.String()
-	ep.Timeout = time.Duration(timeoutMS) * time.Millisecond
-	ep.CreatedAt, ep.UpdatedAt = ep.CreatedAt.UTC(), ep.UpdatedAt.UTC()
-	s.Settled.RecordedAt, s.Claimed.RecordedAt = s.Settled.RecordedAt.UTC(), s.Claimed.RecordedAt.UTC()
-	ep.PausedUntil = instant(paused)
-	for _, t := range events {
-		ep.Events = append(ep.Events, queue.EventType(t))
-	}
-	for _, b := range sealed {
-		plain, err := d.ring.open(b, purpose("secret", ep.ID))
-		if err != nil {
-			return s, fmt.Errorf("open secret of %s: %w", ep.ID, err)
-		}
-		ep.Secrets = append(ep.Secrets, string(plain))
-	}
-	return s, d.openHeaders(headers, ep)
-}
-
-func (d *Delivery) sealHeaders(ep dispatcher.Endpoint) []byte {
-	if len(ep.Headers) == 0 {
-		return nil
-	}
-	plain, _ := json.Marshal(ep.Headers) // a map of strings cannot fail
-	return d.ring.seal(plain, purpose("headers", ep.ID))
-}
-
-func (d *Delivery) openHeaders(sealed []byte, ep *dispatcher.Endpoint) error {
-	if sealed == nil {
-		return nil
-	}
-	plain, err := d.ring.open(sealed, purpose("headers", ep.ID))
-	if err != nil {
-		return fmt.Errorf("open headers of %s: %w", ep.ID, err)
-	}
-	ep.Headers = http.Header{}
-	return json.Unmarshal(plain, &ep.Headers)
-}
-
-// purpose binds a sealed value to its place.
-func purpose(what, endpointID string) string { return what + "/" + endpointID }
-
-// endpointUUID parses an endpoint's public id; anything else names no endpoint.
-func endpointUUID(id string) (uuid.UUID, error) {
-	text, ok := strings.CutPrefix(id, "ep_")
-	u, err := uuid.Parse(text)
-	if !ok || err != nil || "ep_"+u.String() != id {
-		return uuid.UUID{}, ErrNotFound
-	}
-	return u, nil
-}
-
-func eventTypes(types []queue.EventType) []string {
-	out := make([]string, len(types))
-	for i, t := range types {
-		out[i] = string(t)
-	}
-	return out
-}
-
-func queueIDs(ids []int64) []int64 {
-	if ids == nil {
-		return []int64{} // the column is not null
-	}
-	return ids
 }

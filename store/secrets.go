@@ -94,5 +94,5 @@ func (r *KeyRing) open(sealed []byte, purpose string) ([]byte, error) {
 		}
 		return plain, nil
 	}
-	return nil, fmt.Errorf("key %q is not in the ring", id)
+	return nil, fmt.Errorf("%w: the key %q is not in it", errSealed, id)
 }

@@ -1,0 +1,70 @@
+package dispatcher
+
+import (
+	"context"
+	"sync"
+)
+
+// claimer raises claimed marks for all endpoints: what is asked for while one
+// write is under way goes into the next one together.
+type claimer struct {
+	store Store
+	in    chan claimRequest
+}
+
+type claimRequest struct {
+	claim Claim
+	done  chan error
+}
+
+func newClaimer(store Store) *claimer {
+	return &claimer{store: store, in: make(chan claimRequest, 64)}
+}
+
+var claimWaits = sync.Pool{New: func() any { return make(chan error, 1) }}
+
+// claim returns when the marks are stored, or why they are not. After an error
+// they may be stored all the same.
+func (c *claimer) claim(ctx context.Context, claim Claim) error {
+	done := claimWaits.Get().(chan error)
+	select {
+	case c.in <- claimRequest{claim, done}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-done:
+		claimWaits.Put(done)
+		return err
+	case <-ctx.Done():
+		return ctx.Err() // done is left to the writer
+	}
+}
+
+func (c *claimer) run(ctx context.Context) {
+	for {
+		var batch []claimRequest
+		select {
+		case r := <-c.in:
+			batch = append(batch, r)
+		case <-ctx.Done():
+			return
+		}
+		for more := true; more && len(batch) < 1000; {
+			select {
+			case r := <-c.in:
+				batch = append(batch, r)
+			default:
+				more = false
+			}
+		}
+		claims := make([]Claim, len(batch))
+		for i, r := range batch {
+			claims[i] = r.claim
+		}
+		err := c.store.Claim(ctx, claims)
+		for _, r := range batch {
+			r.done <- err
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package dispatcher
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/offhook/offhook/queue"
+)
+
+// entry is one event of the log as all endpoints share it: read once, rendered
+// once.
+type entry struct {
+	ev     queue.Event
+	laneOf string // per attempt
+	body   atomic.Pointer[[]byte]
+}
+
+func newEntries(events []queue.Event) []*entry {
+	block := make([]entry, len(events))
+	out := make([]*entry, len(events))
+	for i := range events {
+		block[i].ev = events[i]
+		block[i].laneOf = LaneOf(OrderPerAttempt, &events[i])
+		out[i] = &block[i]
+	}
+	return out
+}
+
+func (e *entry) pos() Position {
+	return Position{RecordedAt: e.ev.RecordedAt, Seq: e.ev.Seq}
+}
+
+// before is the place in the log in front of the event. Its instant is the
+// event's own: the log is ordered by instant and number, so that no event lies
+// between.
+func (e *entry) before() Position {
+	return Position{RecordedAt: e.ev.RecordedAt, Seq: e.ev.Seq - 1}
+}
+
+func (e *entry) lane(o Ordering) string {
+	if o == OrderPerAttempt {
+		return e.laneOf
+	}
+	return LaneOf(o, &e.ev)
+}
+
+// rendered returns the body in the format standard. Two endpoints that come at
+// the same moment may both render; the bytes are the same.
+func (e *entry) rendered() []byte {
+	if b := e.body.Load(); b != nil {
+		return *b
+	}
+	b := e.ev.AppendJSON(make([]byte, 0, 1536))
+	e.body.Store(&b)
+	return b
+}
+
+const (
+	pageSize  = 1000  // events read from the table at a time
+	tailLimit = 16384 // events kept in memory behind the head
+	pageLimit = 4     // pages kept for endpoints that catch up
+)
+
+// eventReader is what the log needs of the store.
+type eventReader func(ctx context.Context, after Position) ([]queue.Event, error)
+
+// eventLog is one domain's log in memory: the tail, fed by whoever commits, and
+// the pages that endpoints read last from the table. The table is the truth:
+// what is not here is read from there, and a poll finds what was not fed.
+type eventLog struct {
+	read  eventReader
+	now   func() time.Time
+	every time.Duration // between polls
+
+	reading sync.Mutex // one read of the table at a time: others share its page
+
+	mu       sync.Mutex
+	tail     []*entry   // without gaps, the newest last
+	pages    [][]*entry // the newest last
+	head     int64      // the highest number known
+	nextPoll time.Time  // for those who are at the head
+}
+
+// feed takes over events that were just committed, in the order of the log.
+// Events that do not follow the tail replace it.
+func (l *eventLog) feed(entries []*entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.extend(entries)
+}
+
+func (l *eventLog) extend(entries []*entry) {
+	if n := len(l.tail); n > 0 {
+		last := l.tail[n-1].ev.Seq
+		i := sort.Search(len(entries), func(i int) bool { return entries[i].ev.Seq > last })
+		entries = entries[i:]
+		if len(entries) == 0 {
+			return
+		}
+		if entries[0].ev.Seq != last+1 {
+			l.tail = nil
+		}
+	}
+	if len(l.tail)+len(entries) > 2*tailLimit {
+		// A new array: readers may hold parts of the old one.
+		l.tail = slices.Clone(l.tail[max(0, len(l.tail)-tailLimit):])
+	}
+	l.tail = append(l.tail, entries...)
+	l.head = max(l.head, entries[len(entries)-1].ev.Seq)
+}
+
+// after returns up to a page of events behind the position: nil when there are
+// none yet, and then the instant at which to ask again unless events are fed
+// before.
+func (l *eventLog) after(ctx context.Context, pos Position) ([]*entry, time.Time, error) {
+	if got, again, ok := l.cached(pos); ok {
+		return got, again, nil
+	}
+	l.reading.Lock()
+	defer l.reading.Unlock()
+	if got, again, ok := l.cached(pos); ok { // somebody read it while we waited
+		return got, again, nil
+	}
+	events, err := l.read(ctx, pos)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return l.store(pos, newEntries(events))
+}
+
+// cached answers from memory; false when the table must be asked.
+func (l *eventLog) cached(pos Position) ([]*entry, time.Time, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if got := slice(l.tail, pos); got != nil {
+		return got, time.Time{}, true
+	}
+	for _, page := range l.pages {
+		if got := slice(page, pos); got != nil {
+			return got, time.Time{}, true
+		}
+	}
+	if pos.Seq >= l.head && l.now().Before(l.nextPoll) {
+		return nil, l.nextPoll, true
+	}
+	return nil, time.Time{}, false
+}
+
+func (l *eventLog) store(pos Position, entries []*entry) ([]*entry, time.Time, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(entries) == 0 {
+		l.head = max(l.head, pos.Seq)
+		l.nextPoll = l.now().Add(l.every)
+		return nil, l.nextPoll, nil
+	}
+	// A page that is not full ends at the head: it belongs to the tail. A full
+	// one belongs to somebody who catches up.
+	if len(entries) < pageSize {
+		l.extend(entries)
+		return entries, time.Time{}, nil
+	}
+	l.head = max(l.head, entries[len(entries)-1].ev.Seq)
+	if len(l.pages) == pageLimit {
+		l.pages = slices.Delete(l.pages, 0, 1)
+	}
+	l.pages = append(l.pages, entries)
+	return entries, time.Time{}, nil
+}
+
+// slice returns up to a page of entries behind pos if the event that follows
+// pos is among them.
+func slice(entries []*entry, pos Position) []*entry {
+	if len(entries) == 0 || pos.Seq+1 < entries[0].ev.Seq || pos.Seq >= entries[len(entries)-1].ev.Seq {
+		return nil
+	}
+	i := sort.Search(len(entries), func(i int) bool { return entries[i].ev.Seq > pos.Seq })
+	return entries[i:min(len(entries), i+pageSize):min(len(entries), i+pageSize)]
+}
+
+// pollNow lets the next one at the head ask the table.
+func (l *eventLog) pollNow() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.nextPoll = time.Time{}
+}

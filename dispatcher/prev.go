@@ -1,0 +1,75 @@
+package dispatcher
+
+import (
+	"context"
+
+	"github.com/offhook/offhook/queue"
+)
+
+// prevFinder knows, for each attempt, the sequence of the last event that an
+// endpoint was owed: the header Offhook-Prev-Sequence, by which a receiver sees
+// gaps although its filter leaves events out. After a restart it is found again
+// by matching the attempt's earlier events against the filter.
+type prevFinder struct {
+	store Store
+	last  map[int64]int
+}
+
+// maxPrevs bounds what is remembered; what was forgotten is looked up.
+const maxPrevs = 50_000
+
+// fill sets prev of fresh items, which come in the order of the log.
+func (p *prevFinder) fill(ctx context.Context, t *target, items []*item) error {
+	if len(p.last) > maxPrevs {
+		clear(p.last)
+	}
+	var unknown []*item
+	for _, it := range items {
+		ev := &it.entry.ev
+		if ev.Sequence == 0 {
+			continue
+		}
+		if t.whole {
+			it.prev = ev.Sequence - 1
+			continue
+		}
+		prev, known := p.last[ev.AttemptID]
+		if it.prev = prev; !known && ev.Sequence > 1 {
+			unknown = append(unknown, it)
+		}
+		p.last[ev.AttemptID] = ev.Sequence
+		if ev.Type == queue.EventLeaving {
+			delete(p.last, ev.AttemptID)
+		}
+	}
+	return p.look(ctx, t, unknown)
+}
+
+// look sets prev of items by looking at the earlier events of their attempts.
+func (p *prevFinder) look(ctx context.Context, t *target, items []*item) error {
+	var attempts []int64
+	for _, it := range items {
+		switch ev := &it.entry.ev; {
+		case ev.Sequence <= 1:
+		case t.whole:
+			it.prev = ev.Sequence - 1
+		default:
+			attempts = append(attempts, ev.AttemptID)
+		}
+	}
+	if len(attempts) == 0 {
+		return nil
+	}
+	earlier, err := p.store.Earlier(ctx, t.DomainID, attempts)
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		for _, e := range earlier[it.entry.ev.AttemptID] {
+			if e.Sequence < it.entry.ev.Sequence && t.types[e.Type] {
+				it.prev = max(it.prev, e.Sequence)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,135 @@
+package dispatcher
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Outcomes are written when there are so many, or so long after the first.
+const (
+	settleCount = 1000
+	settleAfter = 20 * time.Millisecond
+)
+
+// settler writes the outcomes of all endpoints in bulk, one write after the
+// other: the outcomes of a lane reach the store in the order in which they
+// happened, so that what is stored of a lane is always a beginning of it.
+type settler struct {
+	store  Store
+	now    func() time.Time
+	logger *slog.Logger
+	kick   chan struct{} // there is something
+	full   chan struct{} // there is enough
+	count  atomic.Int64
+
+	mu    sync.Mutex
+	dirty []*worker
+}
+
+func newSettler(store Store, cfg Config) *settler {
+	return &settler{store: store, now: cfg.Now, logger: cfg.Logger,
+		kick: make(chan struct{}, 1), full: make(chan struct{}, 1)}
+}
+
+// add notes that w has something to write; w calls it once until it was
+// collected.
+func (s *settler) add(w *worker) {
+	s.mu.Lock()
+	s.dirty = append(s.dirty, w)
+	s.mu.Unlock()
+	signal(s.kick)
+}
+
+// counted notes an outcome.
+func (s *settler) counted() {
+	if s.count.Add(1) == settleCount {
+		signal(s.full)
+	}
+}
+
+// signal sends unless a signal is waiting already.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (s *settler) run(ctx context.Context) {
+	timer := time.NewTimer(settleAfter)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.kick:
+		case <-ctx.Done():
+			return
+		}
+		timer.Reset(settleAfter)
+		select {
+		case <-timer.C:
+		case <-s.full:
+		case <-ctx.Done():
+			return
+		}
+		s.flush(ctx)
+	}
+}
+
+func (s *settler) flush(ctx context.Context) {
+	s.mu.Lock()
+	workers := s.dirty
+	s.dirty = nil
+	s.mu.Unlock()
+	s.count.Store(0)
+	select { // stale: what it announced is part of this flush
+	case <-s.full:
+	default:
+	}
+	batch := Settlement{At: s.now().UTC()}
+	parts := make([]part, 0, len(workers))
+	for _, w := range workers {
+		parts = append(parts, w.collect(&batch))
+	}
+	if !s.write(ctx, batch) {
+		return
+	}
+	for _, p := range parts {
+		p.worker.saved(p)
+	}
+}
+
+// write repeats until the store has taken the batch; false when ctx ended
+// before. A batch whose commit was lost on the way is written twice, which is
+// the same as once.
+func (s *settler) write(ctx context.Context, batch Settlement) bool {
+	wait := 50 * time.Millisecond
+	for {
+		err := s.store.Settle(ctx, batch)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		s.logger.Error("outcomes are not written, trying again", "outcomes", len(batch.Tries), "error", err)
+		if !sleep(ctx, wait) {
+			return false
+		}
+		wait = min(2*wait, 2*time.Second)
+	}
+}
+
+// sleep waits; false when ctx ended before.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,53 @@
+package dispatcher
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/offhook/offhook/queue"
+)
+
+// target is an endpoint made ready for sending: everything that is the same for
+// each request is worked out once. It never changes; a change of settings makes
+// a new one.
+type target struct {
+	Endpoint
+	url    *url.URL
+	keys   [][]byte
+	header http.Header // custom and constant ones
+	whole  bool        // wantsWholeAttempts
+	types  map[queue.EventType]bool
+}
+
+func newTarget(ep Endpoint, agent string) (*target, error) {
+	u, err := url.Parse(ep.URL)
+	if err != nil {
+		return nil, fmt.Errorf("read the URL of %s: it does not parse", ep.ID)
+	}
+	t := &target{Endpoint: ep, url: u, whole: ep.wantsWholeAttempts(), types: map[queue.EventType]bool{}}
+	for _, et := range ep.eventTypes() {
+		t.types[et] = true
+	}
+	if len(ep.Secrets) == 0 {
+		return nil, fmt.Errorf("read the secrets of %s: there is none that this key ring opens", ep.ID)
+	}
+	for _, s := range ep.Secrets {
+		key, err := secretKey(s)
+		if err != nil {
+			return nil, fmt.Errorf("read the secrets of %s: %w", ep.ID, err)
+		}
+		t.keys = append(t.keys, key)
+	}
+	t.header = ep.Headers.Clone()
+	if t.header == nil {
+		t.header = http.Header{}
+	}
+	t.header["Content-Type"] = []string{"application/json; charset=utf-8"}
+	t.header["Accept-Encoding"] = []string{"identity"}
+	t.header["User-Agent"] = []string{agent}
+	return t, nil
+}
+
+// ref names the endpoint.
+func (t *target) ref() Ref { return Ref{DomainID: t.DomainID, EndpointID: t.ID} }

@@ -1,0 +1,283 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// How far a worker reads ahead of its endpoint.
+const (
+	// readAhead: no more is read while so many events are unsent or unwritten.
+	readAhead = 2 * pageSize
+	// maxWindow bounds the distance between settled and claimed when one lane
+	// is stuck while others go on.
+	maxWindow = 64 * pageSize
+)
+
+// worker runs one endpoint. One goroutine reads, claims and fetches (run);
+// senders come and go with the work (sendLoop); the settler collects outcomes.
+// They meet in the fields under mu. No call leaves this package while mu is
+// held.
+type worker struct {
+	d      *Dispatcher
+	ref    Ref
+	log    *eventLog
+	logger *slog.Logger
+	wake   chan struct{}
+	stop   context.CancelFunc // ends run
+	prevs  prevFinder         // of run alone
+	// sending ends with abort: it is the context of all requests.
+	sending context.Context
+	abort   context.CancelFunc
+
+	mu     sync.Mutex
+	target *target
+	lanes  *laneSet
+	// pos is how far the log was read and claimed. window are the fresh items
+	// up to there, from the first that is not resolved on.
+	pos         Position
+	window      []*item
+	first       int // the window's front
+	open        int // fresh items that are not resolved
+	inFlight    int
+	stopping    bool
+	pausedUntil time.Time
+	lastFailed  bool // the last outcome
+
+	// What the settler collects.
+	listed  bool // the settler knows of us
+	tries   []Try
+	dirty   []*item
+	pause   *Pause
+	gone    bool
+	unsaved int      // outcomes that are not stored
+	settled Position // as stored
+}
+
+func newWorker(d *Dispatcher, log *eventLog, t *target) *worker {
+	w := &worker{d: d, ref: t.ref(), log: log, target: t, lanes: newLaneSet(),
+		logger: d.cfg.Logger.With("endpoint", t.ID), wake: make(chan struct{}, 1),
+		pausedUntil: t.PausedUntil, prevs: prevFinder{store: d.store, last: map[int64]int{}}}
+	w.sending, w.abort = context.WithCancel(context.Background())
+	return w
+}
+
+// change takes over new settings for what is read and sent from now on.
+func (w *worker) change(t *target) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if t.UpdatedAt.Equal(w.target.UpdatedAt) {
+		return
+	}
+	w.target, w.pausedUntil = t, t.PausedUntil
+	signal(w.wake)
+}
+
+// run delivers until ctx ends or the endpoint is gone; late ends later.
+func (w *worker) run(ctx, late context.Context) {
+	defer w.abort()
+	if !w.start(ctx) {
+		return
+	}
+	for wait := time.Duration(0); ctx.Err() == nil && !w.isStopping(); {
+		worked, again, err := w.step(ctx, late)
+		switch {
+		case err != nil && ctx.Err() == nil:
+			w.logger.Error("endpoint makes no progress, trying again", "error", err)
+			wait = min(max(2*wait, 100*time.Millisecond), 5*time.Second)
+			sleep(ctx, wait)
+		case worked:
+			wait = 0
+		default:
+			w.rest(ctx, again)
+		}
+	}
+	w.drain(late)
+}
+
+// start recovers from whatever the last run left; false when ctx ended before,
+// or the endpoint does not exist any more.
+func (w *worker) start(ctx context.Context) bool {
+	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		err := w.recover(ctx)
+		if err == nil {
+			return true
+		}
+		if errors.Is(err, ErrGone) {
+			return false
+		}
+		if ctx.Err() == nil {
+			w.logger.Error("endpoint is not recovered, trying again", "error", err)
+		}
+		if !sleep(ctx, wait) {
+			return false
+		}
+	}
+}
+
+// step fetches what is due, reads what is new, and starts senders. It says
+// whether there was anything, and if not, when there may be.
+func (w *worker) step(ctx, late context.Context) (worked bool, again time.Time, err error) {
+	fetched, err := w.fetchDue(ctx, late)
+	if err != nil {
+		return false, time.Time{}, err
+	}
+	read, again, err := w.readOn(ctx, late)
+	if err != nil {
+		return false, time.Time{}, err
+	}
+	w.pump()
+	return fetched || read, again, nil
+}
+
+// readOn reads the next page, claims what the endpoint wants of it, and queues
+// that.
+func (w *worker) readOn(ctx, late context.Context) (bool, time.Time, error) {
+	t, pos, ok := w.mayRead()
+	if !ok {
+		return false, time.Time{}, nil
+	}
+	entries, again, err := w.log.after(ctx, pos)
+	if err != nil || len(entries) == 0 {
+		return false, again, err
+	}
+	var items []*item
+	for _, e := range entries {
+		if t.types[e.ev.Type] && t.Wants(&e.ev) {
+			items = append(items, &item{pos: e.pos(), entry: e, claimed: true})
+		}
+	}
+	upto := entries[len(entries)-1].pos()
+	if len(items) > 0 {
+		if err := w.prevs.fill(ctx, t, items); err != nil {
+			return false, time.Time{}, err
+		}
+		// Not ctx: whether the mark was raised must be known when we stop.
+		if err := w.d.claims.claim(late, Claim{Ref: w.ref, Upto: upto}); err != nil {
+			return false, time.Time{}, err
+		}
+	}
+	w.enqueue(t, items, upto)
+	return true, time.Time{}, nil
+}
+
+// mayRead says from where to read, and for which settings.
+func (w *worker) mayRead() (*target, Position, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	full := w.open+w.unsaved > readAhead || len(w.window)-w.first > maxWindow ||
+		w.lastFailed && w.lanes.parked >= w.d.cfg.MaxParked
+	return w.target, w.pos, !full && !w.stopping && !w.paused()
+}
+
+func (w *worker) paused() bool { return w.d.cfg.Now().Before(w.pausedUntil) }
+
+// enqueue puts fresh items, claimed up to upto, into their lanes.
+func (w *worker) enqueue(t *target, items []*item, upto Position) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.first > 0 && len(w.window)+len(items) > cap(w.window) { // reuse the front before growing
+		n := copy(w.window, w.window[w.first:])
+		clear(w.window[n:])
+		w.window, w.first = w.window[:n], 0
+	}
+	w.window = append(w.window, items...)
+	w.open += len(items)
+	for _, it := range items {
+		if w.lanes.add(it.entry.lane(t.Ordering), it) {
+			w.open--
+			w.touch(it)
+		}
+	}
+	w.pos = upto
+	// Where nothing is wanted, the cursor is written now and then only.
+	if len(items) == 0 && upto.Seq-w.settled.Seq >= pageSize {
+		w.list()
+	}
+}
+
+// fetchDue reads and claims parked events whose time has come.
+func (w *worker) fetchDue(ctx, late context.Context) (bool, error) {
+	t, items := w.takeDue()
+	if len(items) == 0 {
+		return false, nil
+	}
+	err := w.fetch(ctx, late, t, items)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.lanes.unfetched(items, w.d.cfg.Now())
+		return false, err
+	}
+	w.lanes.fetched(items)
+	return true, nil
+}
+
+func (w *worker) takeDue() (*target, []*item) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopping || w.paused() {
+		return w.target, nil
+	}
+	return w.target, w.lanes.fetch(w.d.cfg.Now(), pageSize)
+}
+
+func (w *worker) fetch(ctx, late context.Context, t *target, items []*item) error {
+	at, seqs := make([]Position, len(items)), make([]int64, len(items))
+	for i, it := range items {
+		at[i], seqs[i] = it.pos, it.pos.Seq
+	}
+	events, err := w.d.store.EventsAt(ctx, w.ref.DomainID, at)
+	if err != nil {
+		return err
+	}
+	bySeq := make(map[int64]*entry, len(events))
+	for _, e := range newEntries(events) {
+		bySeq[e.ev.Seq] = e
+	}
+	found := items[:0:0]
+	for _, it := range items {
+		// An event that is gone from the log keeps a nil entry: see attempt.
+		if it.entry = bySeq[it.pos.Seq]; it.entry != nil {
+			found = append(found, it)
+		}
+	}
+	if err := w.prevs.look(ctx, t, found); err != nil {
+		return err
+	}
+	return w.d.claims.claim(late, Claim{Ref: w.ref, Parked: seqs})
+}
+
+// rest waits until something may have changed.
+func (w *worker) rest(ctx context.Context, again time.Time) {
+	now := w.d.cfg.Now()
+	until := now.Add(time.Hour)
+	earlier := func(t time.Time) {
+		if t.After(now) && t.Before(until) {
+			until = t
+		}
+	}
+	earlier(again)
+	w.mu.Lock()
+	earlier(w.pausedUntil)
+	if due, ok := w.lanes.nextDue(); ok {
+		earlier(due) // one that is due already waits for the settler, which wakes us
+	}
+	w.mu.Unlock()
+	timer := time.NewTimer(until.Sub(now))
+	defer timer.Stop()
+	select {
+	case <-w.wake:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (w *worker) isStopping() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stopping
+}
