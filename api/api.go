@@ -1,0 +1,162 @@
+package api
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humachi"
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/queue"
+	"github.com/offhook/offhook/queue/desk"
+	"github.com/offhook/offhook/store"
+)
+
+// Desk is the live engine of one domain. *desk.Desk is one.
+type Desk interface {
+	Do(ctx context.Context, cmd queue.Command) (queue.Result, error)
+	DoAll(ctx context.Context, cmds []queue.Command) ([]desk.Answer, error)
+	Read(ctx context.Context, f func(*queue.Engine)) error
+}
+
+// Dispatcher is told what admins do with endpoints. *dispatcher.Dispatcher is
+// one.
+type Dispatcher interface {
+	// Reload makes a change of endpoints effective at once.
+	Reload()
+	// TestEvent sends one signed test event, whatever the endpoint's
+	// subscription and health, and returns what came of it.
+	TestEvent(ctx context.Context, ep dispatcher.Endpoint) (dispatcher.Try, error)
+}
+
+// Check is one thing that must be well before this server wants requests.
+type Check struct {
+	Name string
+	// Probe errs while it is not; the text goes to the log, not to the client.
+	Probe func(ctx context.Context) error
+}
+
+// Config is what the API is made of. Everything is needed except Checks.
+type Config struct {
+	Store *store.Store
+	// Delivery keeps the endpoints and what was sent to them.
+	Delivery *store.Delivery
+	// Guard says which targets an endpoint may have.
+	Guard dispatcher.GuardConfig
+	// Desk returns the desk of a domain; false when this server has none.
+	Desk       func(domainID int64) (Desk, bool)
+	Dispatcher Dispatcher
+	// Metrics is what /metrics shows; the API adds its own to it.
+	Metrics *prometheus.Registry
+	Checks  []Check
+	Logger  *slog.Logger
+	// Now is the clock of logs, of key expiry and of late reports.
+	Now func() time.Time
+	// Version is shown in the OpenAPI document.
+	Version string
+}
+
+// handler is the API: what its operations share.
+type handler struct {
+	cfg     Config
+	huma    huma.API
+	keys    *keyring
+	metrics httpMetrics
+	// settings makes a change of one queue's or agent's settings, which reads
+	// and then writes, one step among the changes of this server.
+	settings sync.Mutex
+}
+
+// commandTimeout is how long a command may take before its caller is told that
+// nobody knows; Postgres answers in milliseconds or not at all.
+const commandTimeout = 10 * time.Second
+
+// New builds the API. The handler serves every path of it, the documentation,
+// health and metrics.
+func New(cfg Config) http.Handler {
+	router := chi.NewRouter()
+	h := &handler{
+		cfg:     cfg,
+		keys:    &keyring{store: cfg.Store, now: cfg.Now, keys: map[[32]byte]heldKey{}},
+		metrics: newHTTPMetrics(cfg.Metrics),
+	}
+	router.Use(h.observe, h.catch)
+	router.NotFound(notFound)
+	router.MethodNotAllowed(methodNotAllowed(router))
+	h.huma = humachi.New(router, h.describe())
+	h.huma.UseMiddleware(h.authorize, h.wellFormed)
+
+	h.queueRoutes()
+	h.agentRoutes()
+	h.attemptRoutes()
+	h.commandRoutes()
+	h.reportRoutes()
+	h.eventRoutes()
+	h.eventTypeRoutes()
+	h.endpointRoutes()
+	h.healthRoutes(router)
+	h.documentRoutes(router)
+	return router
+}
+
+// describe is the frame of the OpenAPI document; register fills it.
+func (h *handler) describe() huma.Config {
+	return huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{
+				Title: "offhook", Version: h.cfg.Version, Description: introduction,
+				License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
+			},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{"key": {
+					Type: "http", Scheme: "bearer", Description: "An API key, made by `offhook keys create`.",
+				}},
+			},
+			Tags: tags,
+		},
+		Formats:       map[string]huma.Format{"application/json": jsonFormat, "json": jsonFormat},
+		DefaultFormat: "application/json",
+		// A misspelt filter must not answer with everything.
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{nameRequest},
+	}
+}
+
+// nameRequest puts the request id into every problem.
+func nameRequest(ctx huma.Context, _ string, v any) (any, error) {
+	if p, ok := v.(*Problem); ok {
+		p.RequestID = requestID(ctx.Context())
+	}
+	return v, nil
+}
+
+// do hands one command to the desk of the caller's domain and waits until it is
+// durable.
+func (h *handler) do(ctx context.Context, c caller, cmd queue.Command) (queue.Result, error) {
+	d, ok := h.cfg.Desk(c.domain)
+	if !ok {
+		return queue.Result{}, problem(CodeUnavailable, "This server does not serve the domain of the key.")
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return d.Do(ctx, cmd)
+}
+
+// read looks at the live state of the caller's domain.
+func (h *handler) read(ctx context.Context, c caller, f func(*queue.Engine)) error {
+	d, ok := h.cfg.Desk(c.domain)
+	if !ok {
+		return problem(CodeUnavailable, "This server does not serve the domain of the key.")
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	return d.Read(ctx, f)
+}

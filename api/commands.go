@@ -1,0 +1,211 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/offhook/offhook/queue"
+	"github.com/offhook/offhook/store"
+)
+
+// Join is the body that brings a subscriber into a queue.
+type Join struct {
+	Destination      *string           `json:"destination,omitempty" nullable:"true" maxLength:"500" doc:"The subscriber's address: number, chat contact, task address. Only a task can do without."`
+	MemberName       *string           `json:"member_name,omitempty" nullable:"true" maxLength:"500"`
+	MemberID         *int64            `json:"member_id,omitempty" nullable:"true" minimum:"1"`
+	MemberChannelID  *string           `json:"member_channel_id,omitempty" nullable:"true" maxLength:"200" doc:"The switch's id of the call; made up when absent."`
+	DialAt           *time.Time        `json:"dial_at,omitempty" nullable:"true" doc:"When the call reached the switch; now when absent."`
+	MemberAnsweredAt moment            `json:"member_answered_at,omitzero" doc:"When the subscriber's leg was answered. Absent means now; null means that it still rings."`
+	Priority         int               `json:"priority,omitempty" minimum:"-1000000" maximum:"1000000" doc:"Higher is offered first."`
+	Variables        map[string]string `json:"variables,omitempty" maxProperties:"200" doc:"Travel with every event of the attempt."`
+}
+
+// Accept is the body of an agent's yes.
+type Accept struct {
+	AgentID        int64   `json:"agent_id" minimum:"1"`
+	OfferNo        int     `json:"offer_no,omitempty" minimum:"0" maximum:"1000000" doc:"0 or absent: the agent's open offer."`
+	Bridged        bool    `json:"bridged,omitempty" doc:"The switch has connected both already."`
+	AgentChannelID *string `json:"agent_channel_id,omitempty" nullable:"true" maxLength:"200" doc:"The switch's id of the agent's call."`
+}
+
+// Decline is the body of an agent's no.
+type Decline struct {
+	AgentID int64 `json:"agent_id" minimum:"1"`
+	OfferNo int   `json:"offer_no,omitempty" minimum:"0" maximum:"1000000" doc:"0 or absent: the agent's open offer."`
+}
+
+// Report is the body of an agent's form.
+type Report struct {
+	AgentID   int64             `json:"agent_id,omitempty" minimum:"1" doc:"If given, must be the agent who holds the attempt."`
+	Result    queue.CCResult    `json:"cc_result,omitempty" enum:"success,cancel,abandoned" doc:"success when absent."`
+	KeepOpen  bool              `json:"keep_open,omitempty" doc:"Save the form only; the attempt goes on."`
+	Variables map[string]string `json:"variables,omitempty" maxProperties:"200" doc:"Laid over those of the attempt."`
+}
+
+// Holder is the body of what the agent who holds an attempt asks for.
+type Holder struct {
+	AgentID int64 `json:"agent_id,omitempty" minimum:"1" doc:"If given, must be the agent who holds the attempt."`
+}
+
+type attemptCreated struct {
+	Location string `header:"Location"`
+	Body     Attempt
+}
+
+// lateReport is how long after an attempt without processing has left its
+// report is still taken (engine.md B.10, 11).
+const lateReport = 5 * time.Second
+
+func (h *handler) commandRoutes() {
+	register(h, operation{
+		method: http.MethodPost, path: "/v1/queues/{id}/attempts", id: "joinQueue", tag: tagAttempts, role: store.RoleOperator,
+		status: http.StatusCreated, conflicts: true, summary: "Join a queue",
+		doc: "Brings a subscriber into the queue: a call, a chat or a task, as the queue's type says.",
+	}, h.join)
+	register(h, command("accept", "Accept an offer",
+		"For a call this orders the bridge, and the switch's report `bridged` completes it; chats and tasks are bridged at once. The same accept a second time does nothing."), h.accept)
+	register(h, command("decline", "Decline an offer", "The offer ends as missed, and the attempt waits for another agent."), h.decline)
+	register(h, command("report", "Report the result",
+		"In processing it ends the attempt. During the conversation it is kept, and the attempt leaves as soon as the conversation ends. Up to 5 s after an attempt without processing has left, it is stored beside it."), h.report)
+	register(h, command("renew", "Take more time for processing", "Moves the deadline by the queue's processing_sec, as often as the queue allows."), h.renew)
+	register(h, command("close", "End the conversation", "Of a bridged chat, task or call."), h.close)
+	register(h, command("cancel", "Cancel an attempt", "In any state. A task that nobody accepted leaves as withdrawn."), h.cancel)
+}
+
+func command(verb, summary, doc string) operation {
+	return operation{
+		method: http.MethodPost, path: "/v1/attempts/{id}/" + verb, id: verb + "Attempt", tag: tagAttempts,
+		role: store.RoleOperator, conflicts: true, summary: summary, doc: doc,
+	}
+}
+
+func (h *handler) join(ctx context.Context, c caller, in *struct {
+	QueuePath
+	Body Join
+}) (*attemptCreated, error) {
+	b := in.Body
+	result, err := h.do(ctx, c, queue.Join{
+		QueueID: in.ID, Destination: b.Destination, MemberName: b.MemberName, MemberID: b.MemberID,
+		MemberChannelID: text(b.MemberChannelID), DialAt: utc(b.DialAt), MemberAnsweredAt: utc(&b.MemberAnsweredAt.at),
+		MemberUnanswered: b.MemberAnsweredAt.null(), Priority: b.Priority, Variables: b.Variables,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a := viewAttempt(result.Attempt)
+	return &attemptCreated{Location: location("attempts", a.ID), Body: a}, nil
+}
+
+func (h *handler) accept(ctx context.Context, c caller, in *struct {
+	AttemptPath
+	Body Accept
+}) (*attemptOut, error) {
+	return h.command(ctx, c, in.ID, queue.Accept{
+		AttemptID: in.ID, AgentID: in.Body.AgentID, OfferNo: in.Body.OfferNo,
+		Bridged: in.Body.Bridged, AgentChannelID: text(in.Body.AgentChannelID),
+	})
+}
+
+func (h *handler) decline(ctx context.Context, c caller, in *struct {
+	AttemptPath
+	Body Decline
+}) (*attemptOut, error) {
+	return h.command(ctx, c, in.ID, queue.Decline{AttemptID: in.ID, AgentID: in.Body.AgentID, OfferNo: in.Body.OfferNo})
+}
+
+func (h *handler) report(ctx context.Context, c caller, in *struct {
+	AttemptPath
+	Body *Report
+}) (*attemptOut, error) {
+	var b Report
+	if in.Body != nil {
+		b = *in.Body
+	}
+	cmd := queue.Report{
+		AttemptID: in.ID, AgentID: b.AgentID, Result: b.Result, KeepOpen: b.KeepOpen, Variables: b.Variables,
+	}
+	out, err := h.command(ctx, c, in.ID, cmd)
+	var closed *closedError
+	if errors.As(err, &closed) {
+		return h.keepLate(ctx, c, closed, cmd)
+	}
+	return out, err
+}
+
+// keepLate stores a report that came just after its attempt without processing
+// had left.
+func (h *handler) keepLate(ctx context.Context, c caller, closed *closedError, cmd queue.Report) (*attemptOut, error) {
+	a, now := closed.attempt, h.cfg.Now()
+	if a.UseProcessing || now.Sub(a.LeavingAt) > lateReport {
+		return nil, closed
+	}
+	if cmd.Result == "" {
+		cmd.Result = queue.ResultSuccess
+	}
+	if err := h.cfg.Store.KeepLateReport(ctx, c.domain, cmd, now); err != nil {
+		return nil, err
+	}
+	return &attemptOut{viewAttempt(a)}, nil
+}
+
+func (h *handler) renew(ctx context.Context, c caller, in *struct {
+	AttemptPath
+	Body *Holder
+}) (*attemptOut, error) {
+	return h.command(ctx, c, in.ID, queue.Renew{AttemptID: in.ID, AgentID: in.Body.agent()})
+}
+
+func (h *handler) close(ctx context.Context, c caller, in *struct {
+	AttemptPath
+	Body *Holder
+}) (*attemptOut, error) {
+	return h.command(ctx, c, in.ID, queue.Close{AttemptID: in.ID, AgentID: in.Body.agent()})
+}
+
+func (h *handler) cancel(ctx context.Context, c caller, in *AttemptPath) (*attemptOut, error) {
+	return h.command(ctx, c, in.ID, queue.Cancel{AttemptID: in.ID})
+}
+
+func (b *Holder) agent() int64 {
+	if b == nil {
+		return 0
+	}
+	return b.AgentID
+}
+
+// command carries out a command about an attempt and answers with the attempt
+// as it is afterwards. The engine only knows open attempts: one that it does
+// not know may be in the history.
+func (h *handler) command(ctx context.Context, c caller, id int64, cmd queue.Command) (*attemptOut, error) {
+	result, err := h.do(ctx, c, cmd)
+	if errors.Is(err, &queue.Error{Code: queue.CodeUnknownAttempt}) {
+		a, err := h.attempt(ctx, c, id)
+		if err != nil {
+			return nil, err
+		}
+		return nil, &closedError{attempt: a}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &attemptOut{viewAttempt(result.Attempt)}, nil
+}
+
+// closedError says that a command came after its attempt had left.
+type closedError struct{ attempt *queue.Attempt }
+
+func (e *closedError) Error() string { return fmt.Sprintf("attempt %d has left", e.attempt.ID) }
+
+// As shows the error to translate as the problem that it is.
+func (e *closedError) As(target any) bool {
+	p, ok := target.(**Problem)
+	if !ok {
+		return false
+	}
+	*p = problem(CodeAttemptClosed, fmt.Sprintf("Attempt %d left with %s.", e.attempt.ID, e.attempt.Result))
+	(*p).CCResult, (*p).LeavingAt = orNil(e.attempt.Result), stamp(e.attempt.LeavingAt)
+	return true
+}

@@ -1,0 +1,292 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/queue"
+	"github.com/offhook/offhook/store"
+)
+
+// Endpoint is one registered webhook as the API shows it: without its secret.
+type Endpoint struct {
+	ID             string              `json:"id" example:"ep_01890a5d-ac96-774b-bcce-b302099a8057"`
+	URL            string              `json:"url"`
+	Description    string              `json:"description"`
+	Events         []queue.EventType   `json:"events" doc:"Empty means the eight attempt events."`
+	Queues         []int64             `json:"queues" doc:"Empty means all queues."`
+	Format         string              `json:"format"`
+	Profile        dispatcher.Profile  `json:"profile"`
+	Ordering       dispatcher.Ordering `json:"ordering"`
+	MaxInFlight    int                 `json:"max_in_flight"`
+	Timeout        int                 `json:"timeout" doc:"Seconds for one request."`
+	Headers        map[string]string   `json:"headers" doc:"Values that look like credentials are shown as (hidden)."`
+	Disabled       bool                `json:"disabled"`
+	DisabledReason *string             `json:"disabled_reason" doc:"manual, or gone when it answered 410."`
+	PausedUntil    *string             `json:"paused_until" format:"date-time" doc:"Nothing is sent before."`
+	PausedReason   *string             `json:"paused_reason" doc:"The outcome that asked for it."`
+	CreatedAt      *string             `json:"created_at" format:"date-time"`
+	UpdatedAt      *string             `json:"updated_at" format:"date-time"`
+}
+
+// EndpointWithSecret is the answer to a creation, and the only one that shows
+// the secret.
+type EndpointWithSecret struct {
+	Endpoint
+	Secret string `json:"secret" doc:"Verifies the signatures by Standard Webhooks. Keep it now: it is not shown again."`
+}
+
+// EndpointSettings is what an admin decides about an endpoint.
+type EndpointSettings struct {
+	URL         string              `json:"url" maxLength:"2048" doc:"https, unless this server allows http."`
+	Description string              `json:"description" maxLength:"1000"`
+	Events      []queue.EventType   `json:"events" maxItems:"100" doc:"The types that it shall get; none means the eight attempt events."`
+	Queues      []int64             `json:"queues" maxItems:"1000" doc:"Only events of these queues; none means all."`
+	Format      string              `json:"format" enum:"standard"`
+	Profile     dispatcher.Profile  `json:"profile" enum:"record,live" doc:"record tries for 75 h; live gives up after 60 s."`
+	Ordering    dispatcher.Ordering `json:"ordering" enum:"per_attempt,none" doc:"per_attempt: within an attempt one request at a time and in sequence."`
+	MaxInFlight int                 `json:"max_in_flight" minimum:"1" maximum:"256" doc:"How many requests at once; 8 when absent."`
+	Timeout     int                 `json:"timeout" minimum:"1" maximum:"30" doc:"Seconds for one request; 15 when absent."`
+	Headers     map[string]string   `json:"headers" maxProperties:"20" doc:"Sent with every request."`
+}
+
+// NewEndpoint is the body that registers an endpoint.
+type NewEndpoint struct {
+	EndpointSettings
+	From origin `json:"from" doc:"Where in the log to begin: an instant, or the seq of the last event that it is not owed (0 = the beginning). Absent: with what comes from now on."`
+}
+
+// TransformSchema makes everything but the URL optional.
+func (NewEndpoint) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Required = []string{"url"}
+	return s
+}
+
+// EndpointChange is the body that changes an endpoint: the settings that shall
+// change.
+type EndpointChange EndpointSettings
+
+// TransformSchema makes everything optional.
+func (EndpointChange) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
+	s.Required = nil
+	return s
+}
+
+// EndpointPath names an endpoint in a path.
+type EndpointPath struct {
+	ID string `path:"id" maxLength:"64" doc:"The endpoint."`
+}
+
+type endpointOut struct{ Body Endpoint }
+
+type endpointCreated struct {
+	Location string `header:"Location"`
+	Body     EndpointWithSecret
+}
+
+type tryOut struct{ Body Try }
+
+func (h *handler) endpointRoutes() {
+	op := func(method, path, id, summary, doc string) operation {
+		return operation{
+			method: method, path: "/v1/endpoints" + path, id: id, tag: tagEndpoints, role: store.RoleAdmin,
+			summary: summary, doc: doc,
+		}
+	}
+	register(h, op(http.MethodGet, "", "listEndpoints", "List webhook endpoints", "In the order of their creation."), h.listEndpoints)
+	create := op(http.MethodPost, "", "createEndpoint", "Register a webhook endpoint", "The answer shows the secret, this once.")
+	create.status = http.StatusCreated
+	register(h, create, h.createEndpoint)
+	register(h, op(http.MethodGet, "/{id}", "readEndpoint", "Read a webhook endpoint", ""), h.readEndpoint)
+	change := op(http.MethodPatch, "/{id}", "changeEndpoint", "Change a webhook endpoint",
+		"Only the settings in the body change; lists and headers are replaced as a whole. A header value sent as (hidden) stays as it is.")
+	change.conflicts = true
+	register(h, change, h.changeEndpoint)
+	register(h, op(http.MethodDelete, "/{id}", "deleteEndpoint", "Delete a webhook endpoint", "What was sent to it stays on record."), h.deleteEndpoint)
+	register(h, op(http.MethodPost, "/{id}/enable", "enableEndpoint", "Enable a webhook endpoint", "It goes on where it stopped, and at once."), h.enableEndpoint)
+	register(h, op(http.MethodPost, "/{id}/disable", "disableEndpoint", "Disable a webhook endpoint", "The log keeps what it misses."), h.disableEndpoint)
+	register(h, op(http.MethodPost, "/{id}/test", "testEndpoint", "Send a test event",
+		"One event with a real signature, whatever the endpoint subscribes to. It is sent while the request waits; the answer tells what came of it."), h.testEndpoint)
+}
+
+func (h *handler) listEndpoints(ctx context.Context, c caller, in *struct{ Page }) (*listOut[Endpoint], error) {
+	found, err := h.cfg.Delivery.Endpoints(ctx, c.domain, in.Cursor, in.Limit+1)
+	if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			return nil, badCursor()
+		}
+		return nil, err
+	}
+	out := &listOut[Endpoint]{Body: list[Endpoint]{Data: []Endpoint{}}}
+	if len(found) > in.Limit {
+		found = found[:in.Limit]
+		out.Body.NextCursor = &found[len(found)-1].ID
+	}
+	for i := range found {
+		out.Body.Data = append(out.Body.Data, viewEndpoint(&found[i]))
+	}
+	return out, nil
+}
+
+func (h *handler) createEndpoint(ctx context.Context, c caller, in *struct{ Body NewEndpoint }) (*endpointCreated, error) {
+	ep := dispatcher.Endpoint{ID: dispatcher.NewEndpointID(), DomainID: c.domain, Secrets: []string{dispatcher.NewSecret()}}
+	in.Body.apply(&ep)
+	ep = ep.WithDefaults()
+	if err := ep.Validate(h.cfg.Guard); err != nil {
+		return nil, err
+	}
+	if err := h.cfg.Delivery.CreateEndpoint(ctx, ep, in.Body.From.store(), h.cfg.Now()); err != nil {
+		return nil, err
+	}
+	saved, err := h.reloaded(ctx, c, ep.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &endpointCreated{
+		Location: location("endpoints", ep.ID),
+		Body:     EndpointWithSecret{Endpoint: viewEndpoint(saved), Secret: ep.Secrets[0]},
+	}, nil
+}
+
+func (h *handler) readEndpoint(ctx context.Context, c caller, in *EndpointPath) (*endpointOut, error) {
+	ep, err := h.cfg.Delivery.Endpoint(ctx, c.domain, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &endpointOut{viewEndpoint(&ep)}, nil
+}
+
+func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
+	EndpointPath
+	Body    EndpointChange
+	RawBody []byte
+}) (*endpointOut, error) {
+	ep, err := h.cfg.Delivery.Endpoint(ctx, c.domain, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	settings := settingsOf(&ep)
+	if in.Body.Headers != nil {
+		settings.Headers = nil // else the old ones would shine through
+	}
+	if err := overlay(in.RawBody, &settings); err != nil {
+		return nil, err
+	}
+	settings.apply(&ep)
+	if err := ep.Validate(h.cfg.Guard); err != nil {
+		return nil, err
+	}
+	if err := h.cfg.Delivery.UpdateEndpoint(ctx, ep, h.cfg.Now()); err != nil {
+		return nil, err
+	}
+	saved, err := h.reloaded(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &endpointOut{viewEndpoint(saved)}, nil
+}
+
+func (h *handler) deleteEndpoint(ctx context.Context, c caller, in *EndpointPath) (*struct{}, error) {
+	if err := h.cfg.Delivery.DeleteEndpoint(ctx, c.domain, in.ID); err != nil {
+		return nil, err
+	}
+	h.cfg.Dispatcher.Reload()
+	return nil, nil
+}
+
+func (h *handler) enableEndpoint(ctx context.Context, c caller, in *EndpointPath) (*endpointOut, error) {
+	return h.switchEndpoint(ctx, c, in.ID, true)
+}
+
+func (h *handler) disableEndpoint(ctx context.Context, c caller, in *EndpointPath) (*endpointOut, error) {
+	return h.switchEndpoint(ctx, c, in.ID, false)
+}
+
+func (h *handler) switchEndpoint(ctx context.Context, c caller, id string, on bool) (*endpointOut, error) {
+	ref := dispatcher.Ref{DomainID: c.domain, EndpointID: id}
+	if err := h.cfg.Delivery.SetEndpointEnabled(ctx, ref, on, h.cfg.Now()); err != nil {
+		return nil, err
+	}
+	ep, err := h.reloaded(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	return &endpointOut{viewEndpoint(ep)}, nil
+}
+
+func (h *handler) testEndpoint(ctx context.Context, c caller, in *EndpointPath) (*tryOut, error) {
+	ep, err := h.cfg.Delivery.Endpoint(ctx, c.domain, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	try, err := h.cfg.Dispatcher.TestEvent(ctx, ep)
+	if err != nil {
+		return nil, err
+	}
+	return &tryOut{viewTry(&try)}, nil
+}
+
+// reloaded tells the dispatcher about a change and returns the endpoint as it
+// is stored.
+func (h *handler) reloaded(ctx context.Context, c caller, id string) (*dispatcher.Endpoint, error) {
+	h.cfg.Dispatcher.Reload()
+	ep, err := h.cfg.Delivery.Endpoint(ctx, c.domain, id)
+	return &ep, err
+}
+
+// settingsOf is the present settings of an endpoint, as a change begins.
+func settingsOf(ep *dispatcher.Endpoint) EndpointSettings {
+	s := EndpointSettings{
+		URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues, Format: ep.Format,
+		Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
+		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{},
+	}
+	for name := range ep.Headers {
+		s.Headers[name] = hidden
+	}
+	return s
+}
+
+// apply puts the settings into an endpoint.
+func (s *EndpointSettings) apply(ep *dispatcher.Endpoint) {
+	headers := http.Header{}
+	for name, value := range s.Headers {
+		// Not Set: it would hide a name that is no name from Validate.
+		name = http.CanonicalHeaderKey(name)
+		if value == hidden && ep.Headers.Get(name) != "" {
+			value = ep.Headers.Get(name)
+		}
+		headers[name] = []string{value}
+	}
+	ep.URL, ep.Description, ep.Events, ep.Queues = s.URL, s.Description, s.Events, s.Queues
+	ep.Format, ep.Profile, ep.Ordering = s.Format, s.Profile, s.Ordering
+	ep.MaxInFlight, ep.Timeout, ep.Headers = s.MaxInFlight, time.Duration(s.Timeout)*time.Second, headers
+}
+
+func viewEndpoint(ep *dispatcher.Endpoint) Endpoint {
+	v := Endpoint{
+		ID: ep.ID, URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues,
+		Format: ep.Format, Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
+		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{}, Disabled: ep.Disabled,
+		DisabledReason: orNil(ep.DisabledReason), PausedUntil: stamp(ep.PausedUntil), PausedReason: orNil(ep.PausedReason),
+		CreatedAt: stamp(ep.CreatedAt), UpdatedAt: stamp(ep.UpdatedAt),
+	}
+	if v.Events == nil {
+		v.Events = []queue.EventType{}
+	}
+	if v.Queues == nil {
+		v.Queues = []int64{}
+	}
+	for name := range ep.Headers {
+		v.Headers[name] = ep.Headers.Get(name)
+		if isCredential(name) {
+			v.Headers[name] = hidden
+		}
+	}
+	return v
+}

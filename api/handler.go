@@ -1,0 +1,108 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/queue"
+	"github.com/offhook/offhook/store"
+)
+
+// Code is the machine-readable reason of a problem. The refusals of the engine
+// keep the codes they have there.
+type Code = queue.Code
+
+// The problems that arise outside the engine.
+const (
+	CodeMalformed        Code = "malformed"
+	CodeUnauthenticated  Code = "unauthenticated"
+	CodeForbidden        Code = "forbidden"
+	CodeNotFound         Code = "not_found"
+	CodeMethodNotAllowed Code = "method_not_allowed"
+	CodeAttemptClosed    Code = "attempt_closed"
+	CodeChanged          Code = "changed_meanwhile"
+	CodeTooLarge         Code = "too_large"
+	CodeMediaType        Code = "unsupported_media_type"
+	CodeInternal         Code = "internal"
+	CodeUnavailable      Code = "unavailable"
+)
+
+type meaning struct {
+	status int
+	title  string
+}
+
+// meanings is the one table from a code to what the client sees.
+var meanings = map[Code]meaning{
+	CodeMalformed:            {http.StatusBadRequest, "The request is not what its content type says"},
+	CodeUnauthenticated:      {http.StatusUnauthorized, "A valid API key is needed"},
+	CodeForbidden:            {http.StatusForbidden, "The role of this API key does not allow this"},
+	CodeNotFound:             {http.StatusNotFound, "There is no such thing"},
+	queue.CodeUnknownAttempt: {http.StatusNotFound, "There is no such attempt"},
+	queue.CodeUnknownQueue:   {http.StatusNotFound, "There is no such queue"},
+	queue.CodeUnknownAgent:   {http.StatusNotFound, "There is no such agent"},
+	CodeMethodNotAllowed:     {http.StatusMethodNotAllowed, "This path does not know this method"},
+	CodeAttemptClosed:        {http.StatusConflict, "The attempt has left its queue"},
+	queue.CodeBadState:       {http.StatusConflict, "This is not possible in the present state"},
+	queue.CodeLostRace:       {http.StatusConflict, "Somebody else was first"},
+	queue.CodeNoProcessing:   {http.StatusConflict, "The attempt has no processing to report on"},
+	queue.CodeQueueDisabled:  {http.StatusConflict, "The queue is disabled"},
+	queue.CodeQueueFull:      {http.StatusConflict, "The queue is full"},
+	queue.CodeNameTaken:      {http.StatusConflict, "The name is taken"},
+	queue.CodeInUse:          {http.StatusConflict, "It is still in use"},
+	CodeChanged:              {http.StatusConflict, "Somebody else changed it at the same time"},
+	CodeTooLarge:             {http.StatusRequestEntityTooLarge, "The body is too large"},
+	CodeMediaType:            {http.StatusUnsupportedMediaType, "The body must be application/json"},
+	queue.CodeInvalid:        {http.StatusUnprocessableEntity, "The request cannot be carried out as it stands"},
+	CodeInternal:             {http.StatusInternalServerError, "Something went wrong here"},
+	CodeUnavailable:          {http.StatusServiceUnavailable, "This cannot be stored or read right now"},
+}
+
+// retryAfterSec is what a client is told to wait when the store is away.
+const retryAfterSec = 2
+
+// translate turns what an operation returned into the problem that the client
+// sees. An error that it does not know came from the desk or the store: that
+// is answered 503, because nothing was acknowledged, and logged, because the
+// client is not told what it was.
+func (h *handler) translate(ctx context.Context, err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	var refusal *queue.Error
+	var setting *dispatcher.ValidationError
+	switch {
+	case errors.As(err, &refusal):
+		return refused(refusal)
+	case errors.As(err, &setting):
+		return invalid("/"+setting.Field, setting.Detail)
+	case errors.Is(err, store.ErrEndpointChanged):
+		return problem(CodeChanged, "Somebody else changed the endpoint at the same time; read it and try again.")
+	case errors.Is(err, store.ErrNotFound):
+		return problem(CodeNotFound, "No such thing is visible with this key.")
+	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		return problem(CodeUnavailable, "The request was given up by its client.")
+	case errors.Is(err, context.DeadlineExceeded):
+		h.cfg.Logger.WarnContext(ctx, "answer in time", "request_id", requestID(ctx), "error", err)
+		return problem(CodeUnavailable, "It took too long. Whether the change was stored is not known.")
+	default:
+		h.cfg.Logger.ErrorContext(ctx, "carry out request", "request_id", requestID(ctx), "error", err)
+		return problem(CodeUnavailable, "The database cannot be reached or refuses. Nothing was acknowledged.")
+	}
+}
+
+// refused shows a refusal of the engine. One that blames a field of the body is
+// always 422, also when the field names a thing that does not exist.
+func refused(e *queue.Error) *Problem {
+	p := problem(e.Code, e.Detail)
+	if e.Field != "" {
+		p.Errors = []FieldError{{Pointer: "/" + e.Field, Detail: e.Detail}}
+		if p.Status == http.StatusNotFound {
+			p.Status = http.StatusUnprocessableEntity
+		}
+	}
+	return p
+}
