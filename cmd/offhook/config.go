@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
+
+	"github.com/offhook/offhook/api/asterisk"
+	"github.com/offhook/offhook/dispatcher"
 )
 
 const envPrefix = "OFFHOOK"
@@ -22,24 +24,23 @@ type Config struct {
 	DatabaseURL string `split_words:"true" secret:"true" desc:"Postgres to use, as postgres://user:password@host/name. Unset means a private one for demo and serve --dev; everything else needs it."`
 	KeyRing     string `split_words:"true" secret:"true" desc:"Keys that encrypt endpoint secrets, as id:base64,id:base64 of 32 bytes each: the first encrypts, all decrypt. serve refuses to start without it; serve --dev keeps one in its data folder."`
 
-	DatabaseMaxConns int32         `split_words:"true" default:"16" desc:"Connections to Postgres that one process may hold."`
-	Listen           string        `split_words:"true" default:":8080" desc:"Address of the REST API."`
-	DataDir          string        `split_words:"true" desc:"Folder of serve --dev: private Postgres and key ring. Unset means /var/lib/offhook for root, else a folder below the user's data folder."`
-	DrainTimeout     time.Duration `split_words:"true" default:"20s" desc:"How long a stopping server waits for requests under way."`
-	LogLevel         slog.Level    `split_words:"true" default:"info" desc:"debug, info, warn or error."`
-	LogFormat        string        `split_words:"true" default:"auto" desc:"text, json, or auto: text on a terminal and JSON elsewhere."`
+	DatabaseMaxConns int32      `split_words:"true" default:"16" desc:"Connections to Postgres that one process may hold."`
+	Listen           string     `split_words:"true" default:":8080" desc:"Address of the REST API."`
+	DataDir          string     `split_words:"true" desc:"Folder of serve --dev: private Postgres and key ring. Unset means /var/lib/offhook for root, else a folder below the user's data folder."`
+	LogLevel         slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error."`
+	LogFormat        string     `split_words:"true" default:"auto" desc:"text, json, or auto: text on a terminal and JSON elsewhere."`
 
 	Webhook  WebhookConfig
 	Retain   RetainConfig
 	Receive  ReceiveConfig
-	Asterisk AsteriskConfig
+	Asterisk asterisk.Config
 }
 
 // WebhookConfig says which targets webhooks may have beyond the default: https
 // to public addresses.
 type WebhookConfig struct {
-	AllowNetworks []string `split_words:"true" desc:"Networks that are blocked by default and may be reached all the same, as 10.1.0.0/16,192.168.7.0/24. Link-local, multicast and metadata addresses stay blocked."`
-	AllowHTTP     bool     `split_words:"true" default:"false" desc:"Also http targets, not only https."`
+	AllowNetworks string `split_words:"true" desc:"Networks that are blocked by default and may be reached all the same, as 10.1.0.0/16,192.168.7.0/24. Link-local, multicast and metadata addresses stay blocked."`
+	AllowHTTP     bool   `split_words:"true" default:"false" desc:"Also http targets, not only https."`
 }
 
 // RetainConfig says how long the history is kept.
@@ -51,13 +52,6 @@ type RetainConfig struct {
 // ReceiveConfig is for offhook receive.
 type ReceiveConfig struct {
 	Secret string `split_words:"true" secret:"true" desc:"Secret of the endpoint that offhook receive stands for."`
-}
-
-// AsteriskConfig connects serve with a switch.
-type AsteriskConfig struct {
-	Address string `split_words:"true" desc:"Manager interface of an Asterisk, as host:5038. Unset means none."`
-	User    string `split_words:"true" desc:"Manager user."`
-	Secret  string `split_words:"true" secret:"true" desc:"Manager secret; sent as an MD5 answer to a challenge, never in the clear."`
 }
 
 // loadConfig reads the environment. Its errors name the variable and never show
@@ -83,7 +77,7 @@ func loadConfig() (Config, error) {
 func kindOf(typeName string) string {
 	switch typeName {
 	case "time.Duration":
-		return "duration such as 20s or 720h"
+		return "duration such as 10s or 720h"
 	case "slog.Level":
 		return "level (debug, info, warn or error)"
 	case "bool":
@@ -100,29 +94,25 @@ func (c *Config) Validate() error {
 		return errors.New("OFFHOOK_DATABASE_MAX_CONNS must be at least 4")
 	case c.Listen == "":
 		return errors.New("OFFHOOK_LISTEN must not be empty")
-	case c.DrainTimeout < 0:
-		return errors.New("OFFHOOK_DRAIN_TIMEOUT must not be negative")
 	case c.LogFormat != "auto" && c.LogFormat != "text" && c.LogFormat != "json":
 		return errors.New("OFFHOOK_LOG_FORMAT is auto, text or json")
 	case c.Retain.Tries < 24*time.Hour:
 		return errors.New("OFFHOOK_RETAIN_TRIES must be at least 24h")
 	case c.Retain.Events < 24*time.Hour:
 		return errors.New("OFFHOOK_RETAIN_EVENTS must be at least 24h")
-	case c.Asterisk.Address != "" && (c.Asterisk.User == "" || c.Asterisk.Secret == ""):
-		return errors.New("OFFHOOK_ASTERISK_ADDRESS needs OFFHOOK_ASTERISK_USER and OFFHOOK_ASTERISK_SECRET")
 	}
-	_, err := c.Webhook.networks()
+	if err := c.Asterisk.Validate(); err != nil {
+		return fmt.Errorf("OFFHOOK_ASTERISK: %w", err)
+	}
+	_, err := c.Webhook.guard()
 	return err
 }
 
-func (c *WebhookConfig) networks() ([]netip.Prefix, error) {
-	var nets []netip.Prefix
-	for i, text := range c.AllowNetworks {
-		p, err := netip.ParsePrefix(text)
-		if err != nil {
-			return nil, fmt.Errorf("OFFHOOK_WEBHOOK_ALLOW_NETWORKS: entry %d is no network such as 10.1.0.0/16", i+1)
-		}
-		nets = append(nets, p)
+// guard returns the configuration as the dispatcher takes it.
+func (c *WebhookConfig) guard() (dispatcher.GuardConfig, error) {
+	allow, err := dispatcher.ParseAllow(c.AllowNetworks)
+	if err != nil {
+		return dispatcher.GuardConfig{}, fmt.Errorf("OFFHOOK_WEBHOOK_ALLOW_NETWORKS: %w", err)
 	}
-	return nets, nil
+	return dispatcher.GuardConfig{AllowHTTP: c.AllowHTTP, Allow: allow}, nil
 }

@@ -44,6 +44,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.Is(err, errReported):
+		return exitFailed
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "offhook: %v\nTry 'offhook --help'.\n", err)
 		return exitUsage
@@ -68,6 +70,11 @@ Start with 'offhook demo': it needs nothing but Postgres binaries.`,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(
+		newDemoCommand(),
+		newServeCommand(),
+		newReceiveCommand(),
+		newMigrateCommand(),
+		newKeysCommand(),
 		newConfigCommand(),
 		newVersionCommand(),
 	)

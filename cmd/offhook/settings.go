@@ -29,7 +29,8 @@ func collect(t reflect.Type, prefix string) []setting {
 	for f := range t.Fields() {
 		name := prefix + "_" + envName(f.Name)
 		if desc := f.Tag.Get("desc"); desc != "" {
-			all = append(all, setting{name, f.Tag.Get("default"), desc, f.Tag.Get("secret") == "true"})
+			secret := f.Tag.Get("secret") == "true" || strings.HasSuffix(name, "_SECRET")
+			all = append(all, setting{name, f.Tag.Get("default"), desc, secret})
 		} else if f.Type.Kind() == reflect.Struct {
 			all = append(all, collect(f.Type, name)...)
 		}

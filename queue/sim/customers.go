@@ -73,7 +73,7 @@ var tempers = []option[temper]{{80, patient}, {16, hurried}, {4, supervised}}
 
 // arrive decides how long the new customer is going to wait.
 func (c *Centre) arrive(ct *contact, at time.Time) {
-	lo, hi := 7*time.Second, 25*time.Second
+	lo, hi := 6*time.Second, 16*time.Second
 	switch pick(c.dice, tempers, "temper", ct.id, 0) {
 	case hurried:
 		lo, hi = 300*time.Millisecond, 3*time.Second

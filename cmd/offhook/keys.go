@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/offhook/offhook/store"
+)
+
+func newKeysCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "keys",
+		Short: "Create, list and revoke API keys, in the database itself",
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var domain int64
+	cmd.PersistentFlags().Int64Var(&domain, "domain", firstDomain, "the domain that the keys belong to")
+
+	var role, name string
+	create := &cobra.Command{
+		Use:   "create",
+		Short: "Make a key and print it; it cannot be shown again",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !store.Role(role).Includes(store.RoleAnalyst) {
+				return usageError{fmt.Errorf("--role %q is none of %s", role, roles())}
+			}
+			return withDatabase(cmd, func(ctx context.Context, db *database) error {
+				key, secret, err := db.CreateKey(ctx, domain, store.Role(role), name, time.Now())
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "%s, role %s, domain %d\n", key.ID, key.Role, key.DomainID)
+				_, err = fmt.Fprintln(cmd.OutOrStdout(), secret)
+				return err
+			})
+		},
+	}
+	create.Flags().StringVar(&role, "role", "", "what the key may do: "+roles())
+	create.Flags().StringVar(&name, "name", "command line", "who uses it")
+
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the keys of a domain, without their secrets",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return withDatabase(cmd, func(ctx context.Context, db *database) error {
+				keys, err := db.Keys(ctx, domain)
+				if err != nil {
+					return err
+				}
+				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+				fmt.Fprintln(w, "ID\tROLE\tBEGINS WITH\tCREATED\tREVOKED\tNAME")
+				for _, k := range keys {
+					revoked := "-"
+					if !k.RevokedAt.IsZero() {
+						revoked = k.RevokedAt.Format(time.RFC3339)
+					}
+					fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Role, k.Prefix, k.CreatedAt.Format(time.RFC3339), revoked, k.Name)
+				}
+				return w.Flush()
+			})
+		},
+	}
+	revoke := &cobra.Command{
+		Use:   "revoke ID",
+		Short: "Make a key worthless, within a minute on every server",
+		Args:  exactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withDatabase(cmd, func(ctx context.Context, db *database) error {
+				err := db.RevokeKey(ctx, domain, args[0], time.Now())
+				if errors.Is(err, store.ErrNotFound) {
+					return fmt.Errorf("domain %d has no key %s", domain, args[0])
+				}
+				return err
+			})
+		},
+	}
+	cmd.AddCommand(create, list, revoke)
+	return cmd
+}
+
+func roles() string {
+	names := make([]string, len(store.Roles))
+	for i, r := range store.Roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}
+
+// withDatabase opens the configured database for one piece of work.
+func withDatabase(cmd *cobra.Command, work func(context.Context, *database) error) error {
+	cfg, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(cmd.Context(), cfg)
+	if err != nil {
+		return err
+	}
+	defer db.close()
+	return work(cmd.Context(), db)
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/store"
+	"github.com/offhook/offhook/store/localpg"
+)
+
+func newServeCommand() *cobra.Command {
+	var dev bool
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server: REST API, queues, webhooks",
+		Long: `serve runs the REST API, the queues and the delivery of webhooks, and connects
+with an Asterisk if one is configured. It brings the database's schema up to
+date first. SIGTERM and SIGINT stop it after what is under way.
+
+With --dev it needs nothing: it runs a private Postgres in a data folder, keeps
+a key ring there, prints an admin key at its first start, and lets webhooks go
+to http and to this machine.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, dev) },
+	}
+	cmd.Flags().BoolVar(&dev, "dev", false, "private Postgres, key ring and admin key; http and loopback targets")
+	return cmd
+}
+
+func serve(cmd *cobra.Command, dev bool) error {
+	ctx := cmd.Context()
+	cfg, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	logger := newLogger(cmd.ErrOrStderr(), cfg)
+	guard, err := cfg.Webhook.guard()
+	if err != nil {
+		return err
+	}
+	var private localpg.Options
+	if dev {
+		guard = devGuard(guard)
+		if private, err = prepareDev(&cfg, logger); err != nil {
+			return err
+		}
+	}
+	ring, err := keyRing(cfg)
+	if err != nil {
+		return err
+	}
+	// The port is taken first: a second server on it must not touch the data.
+	listener, err := net.Listen("tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for the API: %w", err)
+	}
+	defer listener.Close()
+	open := openDatabase
+	if dev {
+		open = func(ctx context.Context, cfg Config) (*database, error) { return openPrivate(ctx, cfg, private) }
+	}
+	db, err := open(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			logger.Error("close the database", "error", err)
+		}
+	}()
+	if dev {
+		if err := showFirstKey(ctx, cmd, db); err != nil {
+			return err
+		}
+	}
+	sys, err := newSystem(ctx, systemConfig{
+		db: db, ring: ring, guard: guard, retain: cfg.Retain, listener: listener, logger: logger,
+		adapters: func(s *system) []func(context.Context) error { return switches(cfg, s) },
+	})
+	if err != nil {
+		return err
+	}
+	logger.Info("serving", "address", listener.Addr().String(), "version", version)
+	err = sys.Run(ctx)
+	logger.Info("stopped")
+	return err
+}
+
+func keyRing(cfg Config) (*store.KeyRing, error) {
+	if cfg.KeyRing == "" {
+		return nil, errors.New("OFFHOOK_KEY_RING is not set: it encrypts the secrets of endpoints; " +
+			`make one with: echo "k1:$(openssl rand -base64 32)"`)
+	}
+	ring, err := store.ParseKeyRing(cfg.KeyRing)
+	if err != nil {
+		return nil, fmt.Errorf("OFFHOOK_KEY_RING: %w", err)
+	}
+	return ring, nil
+}
+
+// prepareDev fills in what --dev keeps in its data folder.
+func prepareDev(cfg *Config, logger *slog.Logger) (localpg.Options, error) {
+	folder, err := devFolder(*cfg)
+	if err != nil {
+		return localpg.Options{}, err
+	}
+	if cfg.KeyRing == "" {
+		if cfg.KeyRing, err = devKeyRing(folder, logger); err != nil {
+			return localpg.Options{}, err
+		}
+	}
+	return localpg.Options{DataDir: folder, Durable: true, Logger: logger}, nil
+}
+
+// showFirstKey makes an admin key when there is none at all, and prints it: the
+// only moment at which it can be seen.
+func showFirstKey(ctx context.Context, cmd *cobra.Command, db *database) error {
+	keys, err := db.Keys(ctx, firstDomain)
+	if err != nil || len(keys) > 0 {
+		return err
+	}
+	_, secret, err := db.CreateKey(ctx, firstDomain, store.RoleAdmin, "serve --dev", time.Now())
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "admin key (shown once): %s\n", secret)
+	return err
+}
+
+// devGuard also lets webhooks go to this machine and to private networks.
+func devGuard(g dispatcher.GuardConfig) dispatcher.GuardConfig {
+	g.AllowHTTP = true
+	for _, net := range []string{"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"} {
+		g.Allow = append(g.Allow, netip.MustParsePrefix(net))
+	}
+	return g
+}
