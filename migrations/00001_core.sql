@@ -46,7 +46,7 @@ CREATE INDEX agents_changed ON agents (domain_id, changed);
 
 -- Current state, one small row each.
 CREATE TABLE agent_states (
-    domain_id bigint NOT NULL REFERENCES domains (id),
+    domain_id bigint NOT NULL,
     agent_id  bigint NOT NULL,
     status    text NOT NULL,
     record    jsonb NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE agent_states (
 CREATE INDEX agent_states_changed ON agent_states (domain_id, changed);
 
 CREATE TABLE open_attempts (
-    domain_id bigint NOT NULL REFERENCES domains (id),
+    domain_id bigint NOT NULL,
     id        bigint NOT NULL CHECK (id > 0),
     queue_id  bigint NOT NULL,
     state     text NOT NULL CHECK (state <> 'leaving'),
@@ -72,12 +72,12 @@ CREATE INDEX open_attempts_changed ON open_attempts (domain_id, changed);
 CREATE TABLE attempts (
     domain_id          bigint NOT NULL,
     recorded_at        timestamptz NOT NULL,
-    id                 bigint NOT NULL CHECK (id > 0),
+    id                 bigint NOT NULL,
     changed            bigint NOT NULL,
     queue_id           bigint NOT NULL,
     queue_name         text NOT NULL,
     queue_type         text NOT NULL,
-    channel            text NOT NULL CHECK (channel IN ('call', 'chat', 'task')),
+    channel            text NOT NULL,
     destination        text,
     use_processing     boolean NOT NULL,
     member_name        text,
@@ -103,9 +103,9 @@ CREATE TABLE attempts (
     user_id            bigint,
     agent_extension    text,
     agent_channel_id   text,
-    offers             integer NOT NULL CHECK (offers >= 0),
-    misses             integer NOT NULL CHECK (misses >= 0 AND misses <= offers),
-    cc_result          text NOT NULL CHECK (cc_result IN ('success', 'cancel', 'abandoned')),
+    offers             integer NOT NULL,
+    misses             integer NOT NULL,
+    cc_result          text NOT NULL,
     result_reason      text,
     call_cause         text,
     call_sip_code      integer,
@@ -114,14 +114,17 @@ CREATE TABLE attempts (
     amd_cause          text,
     agent_cause        text,
     -- Whole seconds, as the leaving event says them.
-    call_bill_sec      bigint CHECK (call_bill_sec >= 0),
-    call_duration      bigint CHECK (call_duration >= 0),
-    call_voice_sec     bigint CHECK (call_voice_sec >= 0),
-    wait_sec           bigint CHECK (wait_sec >= 0),
+    call_bill_sec      bigint,
+    call_duration      bigint,
+    call_voice_sec     bigint,
+    wait_sec           bigint,
     last_sequence      integer NOT NULL,
     test               boolean NOT NULL,
     PRIMARY KEY (domain_id, recorded_at, id),
-    CHECK (joined_at <= leaving_at)
+    CONSTRAINT attempts_whole CHECK (
+        id > 0 AND channel IN ('call', 'chat', 'task') AND cc_result IN ('success', 'cancel', 'abandoned')
+        AND joined_at <= leaving_at AND misses BETWEEN 0 AND offers AND num_nulls(agent_id, agent_name) IN (0, 2)
+        AND coalesce(least(call_bill_sec, call_duration, call_voice_sec, wait_sec), 0) >= 0)
 ) PARTITION BY RANGE (recorded_at);
 CREATE TABLE attempts_default PARTITION OF attempts DEFAULT;
 CREATE INDEX attempts_id ON attempts (domain_id, id);
@@ -133,19 +136,19 @@ CREATE INDEX attempts_changed ON attempts (domain_id, changed);
 CREATE TABLE events (
     domain_id         bigint NOT NULL,
     recorded_at       timestamptz NOT NULL,
-    seq               bigint NOT NULL CHECK (seq > 0),
+    seq               bigint NOT NULL,
     id                uuid NOT NULL,
     type              text NOT NULL,
     at                timestamptz NOT NULL,
-    sequence          integer CHECK (sequence > 0),
+    sequence          integer,
     queue_id          bigint,
     queue_name        text,
     queue_type        text,
-    attempt_id        bigint CHECK (attempt_id > 0),
+    attempt_id        bigint,
     subject_kind      text,
     subject_id        text,
 
-    channel           text CHECK (channel IN ('call', 'chat', 'task')),
+    channel           text,
     destination       text,
     use_processing    boolean,
     agent_channel_id  text,
@@ -157,25 +160,30 @@ CREATE TABLE events (
     member_name       text,
     member_id         bigint,
     cc_attempt_seq    integer,
-    cc_result         text CHECK (cc_result IN ('success', 'cancel', 'abandoned')),
-    call_bill_sec     bigint CHECK (call_bill_sec >= 0),
-    call_duration     bigint CHECK (call_duration >= 0),
+    cc_result         text,
+    call_bill_sec     bigint,
+    call_duration     bigint,
     call_cause        text,
     call_sip_code     integer,
     amd_result        text,
-    call_voice_sec    bigint CHECK (call_voice_sec >= 0),
+    call_voice_sec    bigint,
 
     variables         jsonb, -- null when there are none
     ext               jsonb,
     data              json,  -- not jsonb: its bytes are signed as they are
     PRIMARY KEY (domain_id, recorded_at, seq),
-    -- An attempt's event has its number, its fields and ext; any other has data.
-    CHECK (CASE WHEN data IS NULL
-        THEN attempt_id IS NOT NULL AND sequence IS NOT NULL AND channel IS NOT NULL
-            AND use_processing IS NOT NULL AND cc_attempt_seq IS NOT NULL AND ext IS NOT NULL
-        ELSE sequence IS NULL AND channel IS NULL AND ext IS NULL END),
-    CHECK ((queue_id IS NULL) = (queue_name IS NULL) AND (queue_id IS NULL) = (queue_type IS NULL)),
-    CHECK ((subject_kind IS NULL) = (subject_id IS NULL))
+    -- An attempt's event has its number, its fields and ext; any other has a
+    -- subject and data. One CHECK, because each is read and compiled again for
+    -- every small statement.
+    CONSTRAINT events_whole CHECK ((seq > 0 AND num_nulls(queue_id, queue_name, queue_type) IN (0, 3) AND CASE
+        WHEN data IS NULL THEN
+            attempt_id > 0 AND sequence > 0 AND queue_id IS NOT NULL AND ext IS NOT NULL
+            AND channel IN ('call', 'chat', 'task') AND use_processing IS NOT NULL AND cc_attempt_seq IS NOT NULL
+            AND (type = 'attempt.leaving') = (cc_result IS NOT NULL)
+            AND coalesce(least(call_bill_sec, call_duration, call_voice_sec), 0) >= 0
+        ELSE
+            sequence IS NULL AND channel IS NULL AND ext IS NULL AND num_nulls(subject_kind, subject_id) = 0
+        END) IS TRUE)
 ) PARTITION BY RANGE (recorded_at);
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 CREATE INDEX events_id ON events (domain_id, id);

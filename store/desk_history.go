@@ -1,9 +1,6 @@
 package store
 
 import (
-	"encoding/json"
-	"fmt"
-
 	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/queue/desk"
 )
@@ -25,43 +22,32 @@ var insertAttempt = insertInto("attempts", attemptColumns)
 // attemptRow is a finished attempt as a row. The durations are those of its
 // leaving event, so that there is one formula for them; without the event they
 // are null.
-func attemptRow(domain int64, head desk.Head, a *queue.Attempt, leaving *queue.Event) ([]any, error) {
-	variables, err := variablesJSON(a.Variables)
-	if err != nil {
-		return nil, fmt.Errorf("encode attempt %d: %w", a.ID, err)
+func attemptRow(domain *int64, head *desk.Head, a *queue.Attempt, leaving *queue.Event) []any {
+	channel := a.Channel()
+	row := []any{
+		domain, &head.RecordedAt, &a.ID, &head.Version, &a.Queue.ID, textOf(&a.Queue.Name), textOf((*string)(&a.Queue.Type)),
+		textOf((*string)(&channel)), textOf(a.Destination), &a.UseProcessing, textOf(a.MemberName), a.MemberID,
+		textOf(a.MemberChannelID), &a.AttemptSeq, &a.Priority, variablesColumn(a.Variables),
+		&a.JoinedAt, instantOf(&a.DialAt), instantOf(&a.MemberRingingAt), instantOf(&a.MemberAnsweredAt),
+		instantOf(&a.OfferingAt), instantOf(&a.AgentAnsweredAt), instantOf(&a.BridgedAt),
+		instantOf(&a.EndedAt), instantOf(&a.ProcessingAt), instantOf(&a.ReportingAt), &a.LeavingAt,
 	}
-	var agent queue.AgentRef
-	var agentID *int64
-	if a.Agent != nil {
-		agent, agentID = *a.Agent, &a.Agent.ID
+	if agent := a.Agent; agent != nil {
+		row = append(row, &agent.ID, textOf(&agent.Name), agent.UserID, textOf(agent.Extension))
+	} else {
+		row = append(row, nil, nil, nil, nil)
 	}
 	var sip *int
 	if a.SIPCode != 0 {
 		sip = &a.SIPCode
 	}
-	var bill, duration, voice, wait *int64
+	row = append(row, nameOf(&a.AgentChannel), &a.OfferNo, &a.Misses, textOf((*string)(&a.Result)), nameOf((*string)(&a.ResultReason)),
+		nameOf((*string)(&a.Cause)), sip, nameOf(&a.CodeSource), nameOf(&a.AMDResult), nameOf(&a.AMDCause), nameOf((*string)(&a.AgentCause)))
 	if leaving != nil && leaving.Listed != nil && leaving.Ext != nil {
 		l := leaving.Listed
-		bill, duration, voice, wait = l.BillSec, l.Duration, l.VoiceSec, &leaving.Ext.WaitSec
+		row = append(row, l.BillSec, l.Duration, l.VoiceSec, &leaving.Ext.WaitSec)
+	} else {
+		row = append(row, nil, nil, nil, nil)
 	}
-	return []any{
-		domain, head.RecordedAt, a.ID, head.Version, a.Queue.ID, a.Queue.Name, string(a.Queue.Type),
-		string(a.Channel()), a.Destination, a.UseProcessing, a.MemberName, a.MemberID, a.MemberChannelID,
-		a.AttemptSeq, a.Priority, variables, a.JoinedAt, null(a.DialAt), null(a.MemberRingingAt),
-		null(a.MemberAnsweredAt), null(a.OfferingAt), null(a.AgentAnsweredAt), null(a.BridgedAt),
-		null(a.EndedAt), null(a.ProcessingAt), null(a.ReportingAt), a.LeavingAt, agentID,
-		text(agent.Name), agent.UserID, agent.Extension, text(a.AgentChannel), a.OfferNo, a.Misses,
-		string(a.Result), text(a.ResultReason), text(a.Cause), sip, text(a.CodeSource),
-		text(a.AMDResult), text(a.AMDCause), text(a.AgentCause), bill, duration, voice, wait,
-		a.Sequence, a.Test,
-	}, nil
-}
-
-// variablesJSON is null for no variables: nil and empty are the same to every
-// reader.
-func variablesJSON(v map[string]string) ([]byte, error) {
-	if len(v) == 0 {
-		return nil, nil
-	}
-	return json.Marshal(v)
+	return append(row, &a.Sequence, &a.Test)
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -75,14 +74,15 @@ func (n *eventNulls) body(ev *queue.Event) error {
 	}
 	ev.Listed = l
 	if n.variables != nil {
-		if err := json.Unmarshal(n.variables, &ev.Variables); err != nil {
+		variables, err := parseVariables(n.variables)
+		if err != nil {
 			return fmt.Errorf("decode the variables of event %d: %w", ev.Seq, err)
 		}
+		ev.Variables = variables
 	}
-	ext := &storedExt{}
-	if err := json.Unmarshal(n.ext, ext); err != nil {
+	ev.Ext = &queue.Ext{}
+	if err := parseExt(n.ext, ev.Ext); err != nil {
 		return fmt.Errorf("decode ext of event %d: %w", ev.Seq, err)
 	}
-	ev.Ext = (*queue.Ext)(ext)
 	return nil
 }

@@ -52,9 +52,7 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	if cfg.MaxConns > 0 {
 		c.MaxConns = cfg.MaxConns
 	}
-	// A statement of ours names its partitions by parameters. A plan made once
-	// prunes them at run time; one made per call costs more than the reading.
-	c.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
+	c.AfterConnect = planOnce
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "offhook"
 	}
@@ -67,6 +65,15 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("reach the database: %w", err)
 	}
 	return pool, nil
+}
+
+// Our statements name their partitions by parameters. A plan made once prunes
+// them at run time; one made for every call costs more than the reading.
+const setPlanMode = `SET plan_cache_mode = force_generic_plan`
+
+func planOnce(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, setPlanMode)
+	return err
 }
 
 // Migrate brings the schema up to date. Replicas that do so at once wait for

@@ -1,0 +1,139 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A row is a slice of pointers to what its columns hold, so that making one
+// copies nothing. The types decide the columns': *int is an integer, *int64 a
+// bigint, *string a text, *bool a boolean, *time.Time a timestamptz, *[16]byte a
+// uuid, []byte a jsonb and json.RawMessage a json. nil, typed or not, is NULL.
+
+// copyRows appends rows to a table by COPY, in one round trip. The encoder is
+// our own because the general one spends most of its time finding out types.
+func copyRows(ctx context.Context, conn *pgx.Conn, table string, columns []string, rows [][]any) error {
+	buf, err := encodeRows(rows)
+	if err != nil {
+		return fmt.Errorf("copy %d rows into %s: %w", len(rows), table, err)
+	}
+	sql := "COPY " + table + " (" + strings.Join(columns, ", ") + ") FROM STDIN BINARY"
+	if _, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(buf), sql); err != nil {
+		return fmt.Errorf("copy %d rows into %s: %w", len(rows), table, err)
+	}
+	return nil
+}
+
+// encodeRows renders rows in the binary format of COPY.
+func encodeRows(rows [][]any) ([]byte, error) {
+	buf := make([]byte, 0, 64+1024*len(rows))
+	buf = append(buf, "PGCOPY\n\xff\r\n\x00"...)
+	buf = binary.BigEndian.AppendUint64(buf, 0) // no flags, no extension
+	for _, row := range rows {
+		buf = binary.BigEndian.AppendUint16(buf, uint16(len(row)))
+		for i, v := range row {
+			// The length comes first and is known last.
+			start := len(buf)
+			buf = binary.BigEndian.AppendUint32(buf, math.MaxUint32) // -1 is NULL
+			filled, err := appendField(buf, v)
+			if err != nil {
+				return nil, fmt.Errorf("column %d: %w", i+1, err)
+			}
+			if filled != nil {
+				buf = filled
+				binary.BigEndian.PutUint32(buf[start:], uint32(len(buf)-start-4))
+			}
+		}
+	}
+	return binary.BigEndian.AppendUint16(buf, math.MaxUint16), nil
+}
+
+// microsTo2000 is Postgres's epoch in microseconds of Unix time.
+const microsTo2000 = 946_684_800_000_000
+
+// appendField appends the bytes of a value, or returns nil for NULL.
+func appendField(buf []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case *int64:
+		if v != nil {
+			return binary.BigEndian.AppendUint64(buf, uint64(*v)), nil
+		}
+	case *int:
+		if v != nil {
+			if int64(*v) != int64(int32(*v)) {
+				return nil, fmt.Errorf("%d is no 32-bit integer", *v)
+			}
+			return binary.BigEndian.AppendUint32(buf, uint32(*v)), nil
+		}
+	case *string:
+		if v != nil {
+			return append(buf, *v...), nil
+		}
+	case *bool:
+		if v != nil && *v {
+			return append(buf, 1), nil
+		} else if v != nil {
+			return append(buf, 0), nil
+		}
+	case *time.Time:
+		if v != nil {
+			return binary.BigEndian.AppendUint64(buf, uint64(v.UnixMicro()-microsTo2000)), nil
+		}
+	case *[16]byte:
+		if v != nil {
+			return append(buf, v[:]...), nil
+		}
+	case []byte:
+		if v != nil {
+			return append(append(buf, 1), v...), nil // 1 is jsonb's version
+		}
+	case json.RawMessage:
+		if v != nil {
+			return append(buf, v...), nil
+		}
+	case nil:
+	default:
+		return nil, fmt.Errorf("cannot store a %T", v)
+	}
+	return nil, nil
+}
+
+// instantOf is the column of an instant: NULL when it is not set.
+func instantOf(t *time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return t
+}
+
+// textOf is the column of a text that may be nil. Bytes that are not UTF-8,
+// which Postgres refuses and the renderer of events replaces one by one, are
+// replaced here in the same way.
+func textOf(s *string) *string {
+	if s == nil || utf8.ValidString(*s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range *s {
+		b.WriteRune(r) // an invalid byte is read as the replacement character
+	}
+	clean := b.String()
+	return &clean
+}
+
+// nameOf is the column of a text that is NULL when it is empty.
+func nameOf(s *string) *string {
+	if *s == "" {
+		return nil
+	}
+	return textOf(s)
+}
