@@ -1,0 +1,256 @@
+// Package dispatchertest has an in-memory dispatcher.Store for tests, and the
+// suite that it and the one on Postgres both pass.
+package dispatchertest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/queue"
+)
+
+// Memory is a dispatcher.Store in memory, with the log of any number of
+// domains. The zero Memory is empty and ready for use.
+type Memory struct {
+	mu        sync.Mutex
+	logs      map[int64][]queue.Event
+	endpoints map[dispatcher.Ref]*endpoint
+	tries     []dispatcher.Try
+	calls     map[string]int
+}
+
+type endpoint struct {
+	sub    dispatcher.Subscription
+	parked map[int64]dispatcher.Parked
+}
+
+var _ dispatcher.Store = (*Memory)(nil)
+
+// Append puts events at the end of their domain's log, recorded at, and returns
+// them as they are there.
+func (m *Memory) Append(at time.Time, events ...queue.Event) []queue.Event {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.logs == nil {
+		m.logs = map[int64][]queue.Event{}
+	}
+	out := slices.Clone(events)
+	for i := range out {
+		log := m.logs[out[i].DomainID]
+		out[i].Seq, out[i].RecordedAt = int64(len(log))+1, at
+		m.logs[out[i].DomainID] = append(log, out[i])
+	}
+	return out
+}
+
+// Create adds an endpoint whose cursor stands at the position after.
+func (m *Memory) Create(ep dispatcher.Endpoint, after dispatcher.Position) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.endpoints == nil {
+		m.endpoints = map[dispatcher.Ref]*endpoint{}
+	}
+	ref := dispatcher.Ref{DomainID: ep.DomainID, EndpointID: ep.ID}
+	m.endpoints[ref] = &endpoint{parked: map[int64]dispatcher.Parked{},
+		sub: dispatcher.Subscription{Endpoint: ep, Settled: after, Claimed: after}}
+}
+
+// Change replaces an endpoint's settings.
+func (m *Memory) Change(ep dispatcher.Endpoint) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.endpoints[dispatcher.Ref{DomainID: ep.DomainID, EndpointID: ep.ID}]
+	ep.UpdatedAt = e.sub.Endpoint.UpdatedAt.Add(time.Microsecond)
+	e.sub.Endpoint = ep
+}
+
+// Delete removes an endpoint with its cursor and parked events.
+func (m *Memory) Delete(ref dispatcher.Ref) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.endpoints, ref)
+}
+
+// Subscription returns an endpoint as it is stored; false when there is none.
+func (m *Memory) Subscription(ref dispatcher.Ref) (dispatcher.Subscription, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	e := m.endpoints[ref]
+	if e == nil {
+		return dispatcher.Subscription{}, false
+	}
+	return e.sub, true
+}
+
+// Tries returns every try of an endpoint in the order in which they were
+// written.
+func (m *Memory) Tries(ref dispatcher.Ref) (out []dispatcher.Try) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, t := range m.tries {
+		if t.DomainID == ref.DomainID && t.EndpointID == ref.EndpointID {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// Calls returns how often a method of dispatcher.Store was called.
+func (m *Memory) Calls(method string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.calls[method]
+}
+
+// lock serialises a call and counts it.
+func (m *Memory) lock(method string) func() {
+	m.mu.Lock()
+	if m.calls == nil {
+		m.calls = map[string]int{}
+	}
+	m.calls[method]++
+	return m.mu.Unlock
+}
+
+// Active implements dispatcher.Store.
+func (m *Memory) Active(ctx context.Context) ([]dispatcher.Subscription, error) {
+	defer m.lock("Active")()
+	var out []dispatcher.Subscription
+	for _, e := range m.endpoints {
+		if !e.sub.Endpoint.Disabled {
+			out = append(out, e.sub)
+		}
+	}
+	slices.SortFunc(out, func(a, b dispatcher.Subscription) int { return cmp.Compare(a.Endpoint.ID, b.Endpoint.ID) })
+	return out, ctx.Err()
+}
+
+// Events implements dispatcher.Store.
+func (m *Memory) Events(ctx context.Context, domainID int64, after dispatcher.Position, limit int) ([]queue.Event, error) {
+	defer m.lock("Events")()
+	log := m.logs[domainID]
+	from := min(int(after.Seq), len(log))
+	return slices.Clone(log[from:min(from+limit, len(log))]), ctx.Err()
+}
+
+// EventsAt implements dispatcher.Store.
+func (m *Memory) EventsAt(ctx context.Context, domainID int64, at []dispatcher.Position) ([]queue.Event, error) {
+	defer m.lock("EventsAt")()
+	var out []queue.Event
+	for _, p := range at {
+		if log := m.logs[domainID]; p.Seq >= 1 && int(p.Seq) <= len(log) && log[p.Seq-1].RecordedAt.Equal(p.RecordedAt) {
+			out = append(out, log[p.Seq-1])
+		}
+	}
+	return out, ctx.Err()
+}
+
+// Earlier implements dispatcher.Store.
+func (m *Memory) Earlier(ctx context.Context, domainID int64, attempts []int64) (map[int64][]dispatcher.Earlier, error) {
+	defer m.lock("Earlier")()
+	out := map[int64][]dispatcher.Earlier{}
+	for _, ev := range m.logs[domainID] {
+		if ev.Sequence > 0 && slices.Contains(attempts, ev.AttemptID) {
+			out[ev.AttemptID] = append(out[ev.AttemptID], dispatcher.Earlier{Sequence: ev.Sequence, Type: ev.Type})
+		}
+	}
+	return out, ctx.Err()
+}
+
+// Backlog implements dispatcher.Store.
+func (m *Memory) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Backlog, error) {
+	defer m.lock("Backlog")()
+	e := m.endpoints[ref]
+	if e == nil {
+		return dispatcher.Backlog{}, fmt.Errorf("read backlog: %w", dispatcher.ErrGone)
+	}
+	b := dispatcher.Backlog{Settled: e.sub.Settled, Claimed: e.sub.Claimed}
+	for _, seq := range slices.Sorted(maps.Keys(e.parked)) {
+		b.Parked = append(b.Parked, e.parked[seq])
+	}
+	for _, t := range m.tries {
+		if t.EndpointID == ref.EndpointID && t.State.Final() && t.Seq > b.Settled.Seq && t.Seq <= b.Claimed.Seq {
+			b.Done = append(b.Done, t.Seq)
+		}
+	}
+	return b, ctx.Err()
+}
+
+// Claim implements dispatcher.Store.
+func (m *Memory) Claim(ctx context.Context, claims []dispatcher.Claim) error {
+	defer m.lock("Claim")()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for _, c := range claims {
+		e := m.endpoints[c.Ref]
+		if e == nil {
+			continue
+		}
+		if c.Upto.Seq > e.sub.Claimed.Seq {
+			e.sub.Claimed = c.Upto
+		}
+		for _, seq := range c.Parked {
+			if p, ok := e.parked[seq]; ok {
+				p.Claimed = true
+				e.parked[seq] = p
+			}
+		}
+	}
+	return nil
+}
+
+// Settle implements dispatcher.Store.
+func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
+	defer m.lock("Settle")()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for _, t := range s.Tries {
+		if !slices.ContainsFunc(m.tries, func(have dispatcher.Try) bool { return sameTry(have, t) }) {
+			m.tries = append(m.tries, t)
+		}
+	}
+	for _, p := range s.Park {
+		if e := m.endpoints[p.Ref]; e != nil {
+			e.parked[p.Seq] = p
+		}
+	}
+	for _, u := range s.Unpark {
+		if e := m.endpoints[u.Ref]; e != nil {
+			delete(e.parked, u.Seq)
+		}
+	}
+	for _, c := range s.Cursors {
+		if e := m.endpoints[c.Ref]; e != nil && c.Settled.Seq > e.sub.Settled.Seq {
+			e.sub.Settled = c.Settled
+			if c.Settled.Seq > e.sub.Claimed.Seq {
+				e.sub.Claimed = c.Settled
+			}
+		}
+	}
+	for _, p := range s.Pauses {
+		if e := m.endpoints[p.Ref]; e != nil {
+			e.sub.Endpoint.PausedUntil, e.sub.Endpoint.PausedReason = p.Until, p.Reason
+		}
+	}
+	for _, ref := range s.Gone {
+		if e := m.endpoints[ref]; e != nil && !e.sub.Endpoint.Disabled {
+			e.sub.Endpoint.Disabled, e.sub.Endpoint.DisabledReason = true, dispatcher.DisabledGone
+			e.sub.Endpoint.UpdatedAt = e.sub.Endpoint.UpdatedAt.Add(time.Microsecond)
+		}
+	}
+	return nil
+}
+
+// sameTry compares what is the key of a try.
+func sameTry(a, b dispatcher.Try) bool {
+	return a.DomainID == b.DomainID && a.EndpointID == b.EndpointID && a.Seq == b.Seq &&
+		a.Number == b.Number && a.StartedAt.Equal(b.StartedAt)
+}
