@@ -60,6 +60,8 @@ const (
 	// drainTime is how long the demo waits, after the last customer has come,
 	// for everybody to leave and every event to arrive.
 	drainTime = 45 * time.Second
+	// afterReceiver is how long the demo goes on when the receiver has ended.
+	afterReceiver = 2 * time.Second
 )
 
 func runDemo(cmd *cobra.Command, opt demoOptions) error {
@@ -140,10 +142,13 @@ func (d *demo) setUp(ctx context.Context) (net.Listener, string, error) {
 	if err := d.openDatabase(ctx); err != nil {
 		return nil, "", err
 	}
-	_, key, err := d.db.CreateKey(ctx, firstDomain, store.RoleAdmin, "offhook demo", time.Now())
+	made, key, err := d.db.CreateKey(ctx, firstDomain, store.RoleAdmin, "offhook demo", time.Now())
 	if err != nil {
 		return nil, "", err
 	}
+	d.undo = append(d.undo, func() error { // before the database closes
+		return d.db.RevokeKey(context.WithoutCancel(ctx), firstDomain, made.ID, time.Now())
+	})
 	head, err := d.db.Head(ctx, firstDomain)
 	if err != nil {
 		return nil, "", err
@@ -217,17 +222,23 @@ var (
 // play registers the receiver, lets the centre and the recordings run, and
 // waits until everything has arrived, or until something ends early.
 func (d *demo) play(ctx context.Context, rest *restClient, server *task) error {
-	secret, err := rest.registerEndpoint(ctx, d.receiver.url)
+	endpoint, secret, err := rest.registerEndpoint(ctx, d.receiver.url)
 	if err != nil {
 		return err
 	}
 	if err := d.receiver.tell(secret); err != nil {
 		return err
 	}
-	queues, agents, err := rest.buildCentre(ctx)
+	suffix := ""
+	if d.db.private == nil {
+		// Somebody's own database: other queues may have these names.
+		suffix = time.Now().Format(" demo-150405")
+	}
+	queues, agents, err := rest.buildCentre(ctx, suffix)
 	if err != nil {
 		return err
 	}
+	defer d.leaveClean(ctx, rest, endpoint, queues, agents)
 	d.view.say("centre    %d queues, %d agents, seed %d", len(queues), len(agents), d.opt.seed)
 	d.view.say("switch    %s of a real Asterisk\n", recordings())
 
@@ -249,6 +260,26 @@ func (d *demo) play(ctx context.Context, rest *restClient, server *task) error {
 	return err
 }
 
+// leaveClean takes back what the demo made in somebody's own database; the log
+// keeps what happened. A queue in which somebody still waits stays.
+func (d *demo) leaveClean(ctx context.Context, rest *restClient, endpoint string, queues []queue.Queue, agents []queue.Agent) {
+	if d.db.private != nil {
+		return
+	}
+	made := []string{"/v1/endpoints/" + endpoint}
+	for _, a := range agents {
+		made = append(made, fmt.Sprintf("/v1/agents/%d", a.ID))
+	}
+	for _, q := range queues {
+		made = append(made, fmt.Sprintf("/v1/queues/%d", q.ID))
+	}
+	for _, path := range made {
+		if err := rest.remove(context.WithoutCancel(ctx), path); err != nil {
+			fmt.Fprintf(d.complaints, "offhook demo: %v\n", err)
+		}
+	}
+}
+
 // follow shows what flows until it is over: players have ended and everything
 // they caused has arrived.
 func (d *demo) follow(ctx context.Context, players, server *task) error {
@@ -258,14 +289,18 @@ func (d *demo) follow(ctx context.Context, players, server *task) error {
 	defer look.Stop()
 	deadline := time.NewTimer(d.opt.length + drainTime)
 	defer deadline.Stop()
-	playing := players.done
+	playing, receiver := players.done, d.receiver.ended
+	var gone <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return errors.New("interrupted")
 		case <-server.done:
 			return fmt.Errorf("%w: %w", errServerGone, server.err)
-		case <-d.receiver.ended:
+		case <-receiver:
+			// It goes on for a moment, to show what is stored while nobody listens.
+			receiver, gone = nil, time.After(afterReceiver)
+		case <-gone:
 			return d.receiver.gone()
 		case <-playing:
 			if players.err != nil {
@@ -275,7 +310,7 @@ func (d *demo) follow(ctx context.Context, players, server *task) error {
 		case <-show.C:
 			d.view.show(d.ledger.progress())
 		case <-look.C:
-			if playing == nil && d.ledger.drained() {
+			if playing == nil && receiver != nil && d.ledger.drained() {
 				return nil
 			}
 		case <-deadline.C:

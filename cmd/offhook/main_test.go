@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/offhook/offhook/store/storetest"
 )
 
 // actAs makes the test binary act as offhook itself, so that the tests run the
@@ -23,7 +25,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	os.Exit(storetest.Main(m))
 }
 
 // offhook prepares a run of the program with nothing in its environment but

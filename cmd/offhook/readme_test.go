@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestReadmeSession types README's curl session, as it is printed, into a
+// shell. Only the ports are others, so that tests can run beside each other.
+func TestReadmeSession(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl on this machine")
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
+	if len(blocks) < 4 {
+		t.Fatalf("README has %d shell blocks", len(blocks))
+	}
+	folder := passableTempDir(t)
+	server := startServer(t, []string{"OFFHOOK_DATA_DIR=" + filepath.Join(folder, "data")}, "--dev")
+	receiver := freeAddress(t)
+
+	script := "set -eu\n"
+	for _, b := range blocks {
+		script += b[1]
+	}
+	script = regexp.MustCompile(`(?m)^export KEY=.*$`).ReplaceAllString(script, "export KEY="+server.key)
+	script = strings.ReplaceAll(script, "localhost:8080", server.address)
+	script = strings.ReplaceAll(script, "127.0.0.1:9000", receiver)
+	// The last look is taken again when everything has arrived.
+	script = fmt.Sprintf(`%s
+i=0
+until curl -s http://%s/stats | grep -q '"accepted":5'; do i=$((i+1)); [ $i -lt 400 ]; sleep 0.05; done
+i=0
+until [ "$(call GET attempts/$ATTEMPT/timeline | grep -o '"state":"delivered"' | wc -l)" = 5 ]; do i=$((i+1)); [ $i -lt 400 ]; sleep 0.05; done
+kill $!
+wait $! || true
+`, script, receiver)
+
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(folder, "bin"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	wrapper := fmt.Sprintf("#!/bin/sh\n%s=1 exec %q \"$@\"\n", actAs, self)
+	if err := os.WriteFile(filepath.Join(folder, "bin", "offhook"), []byte(wrapper), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
+	cmd.Dir = folder
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v:\n%s", err, out)
+	}
+	for _, want := range []string{"attempt.joined", "attempt.leaving", `"cc_result":"success"`} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("the session does not show %s:\n%s", want, out)
+		}
+	}
+}
+
+// freeAddress returns an address of loopback that was free a moment ago.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
