@@ -63,8 +63,12 @@ func (t *Translator) memberEvent(p *Packet, at time.Time) {
 	if t.resync != nil {
 		t.resync.member(iface, q)
 	}
+	gone := p.Event() == "QueueMemberRemoved"
+	if gone && t.members[iface] == nil {
+		return
+	}
 	m := t.memberOf(iface, name)
-	if p.Event() == "QueueMemberRemoved" {
+	if gone {
 		delete(m.queues, q)
 	} else {
 		was, paused := m.queues[q], p.Value("Paused") == "1"

@@ -132,12 +132,15 @@ func (t *Translator) dismiss(r *resync) {
 func (t *Translator) vanish(r *resync, present map[string]*Packet) {
 	for _, uid := range sortedKeys(t.calls) {
 		c := t.calls[uid]
-		if present[uid] == nil && !slices.Contains(r.joined, uid) {
+		if slices.Contains(r.joined, uid) {
+			continue
+		}
+		if line := present[uid]; line == nil || !inQueue(line) {
 			t.forget(c)
 			continue
 		}
 		for _, o := range slices.Clone(c.offers) {
-			if present[o.uid] == nil && !slices.Contains(r.joined, uid) {
+			if present[o.uid] == nil {
 				at := t.now
 				t.hold(func(bool) ([]queue.Command, bool) { return t.missed(o, queue.MissedCancelled, at), true })
 			}

@@ -232,7 +232,7 @@ var stories = []struct {
 		1.501 missed 1 Alice declined
 		2.510 offering 1 Alice
 		9.501 missed 1 Alice declined
-		9.900 leaving 1 abandoned member_hangup_waiting NORMAL_CLEARING 200 derived`,
+		9.900 leaving 1 Alice abandoned member_hangup_waiting NORMAL_CLEARING 200 derived`,
 }, {
 	name: "the caller gives up while the agent hears the announcement",
 	script: `
@@ -247,7 +247,7 @@ var stories = []struct {
 		0.300 joined 1 support
 		0.310 offering 1 Alice
 		8.000 missed 1 Alice member_hangup
-		8.000 leaving 1 abandoned member_hangup_offering NORMAL_CLEARING 200 derived`,
+		8.000 leaving 1 Alice abandoned member_hangup_offering NORMAL_CLEARING 200 derived`,
 }, {
 	name: "the reason of a refusal comes late, behind the next ringing", // trap 5
 	script: `
