@@ -244,7 +244,7 @@ func (h *handler) agent(ctx context.Context, c caller, id int64) (*Agent, error)
 func (h *handler) saveAgent(ctx context.Context, c caller, a queue.Agent) (*Agent, error) {
 	result, err := h.do(ctx, c, queue.SaveAgent{Agent: a})
 	if err != nil {
-		return nil, err
+		return nil, blaming(err, queue.CodeUnknownQueue, "queues")
 	}
 	for _, r := range result.Changed {
 		if saved, ok := r.(*queue.Agent); ok {

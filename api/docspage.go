@@ -74,7 +74,9 @@ func docsPage(doc *huma.OpenAPI) (html []byte, policy string) {
 			Name: tag.Name, Text: tag.Description, Operations: docsOperations(doc, tag.Name),
 		})
 	}
-	t := template.Must(template.New("docs").Funcs(template.FuncMap{"code": codeSpans, "anchor": anchor}).Parse(pageTemplate))
+	t := template.Must(template.New("docs").Funcs(template.FuncMap{
+		"code": codeSpans, "anchor": anchor, "kind": linked(doc.Components.Schemas.Map()),
+	}).Parse(pageTemplate))
 	var out bytes.Buffer
 	if err := t.Execute(&out, data); err != nil {
 		panic("api: the documentation page cannot be rendered: " + err.Error())
@@ -95,6 +97,20 @@ func codeSpans(s string) template.HTML {
 		b.WriteString(part)
 	}
 	return template.HTML(b.String())
+}
+
+// linked makes links of the words of a type's name that are types on the page.
+func linked(types map[string]*huma.Schema) func(string) template.HTML {
+	return func(name string) template.HTML {
+		words := strings.Split(name, " ")
+		for i, word := range words {
+			words[i] = template.HTMLEscapeString(word)
+			if types[word] != nil {
+				words[i] = `<a href="#type-` + words[i] + `"><code>` + words[i] + `</code></a>`
+			}
+		}
+		return template.HTML(strings.Join(words, " "))
+	}
 }
 
 func anchor(s string) string { return strings.ReplaceAll(strings.ToLower(s), " ", "-") }

@@ -106,3 +106,14 @@ func refused(e *queue.Error) *Problem {
 	}
 	return p
 }
+
+// blaming gives a refusal with the code, if err is one, the field of the body
+// that it is about. What a body names and does not exist is 422; 404 is for
+// what a path names.
+func blaming(err error, code Code, field string) error {
+	var e *queue.Error
+	if !errors.As(err, &e) || e.Code != code {
+		return err
+	}
+	return &queue.Error{Code: e.Code, Detail: e.Detail, Field: field}
+}
