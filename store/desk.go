@@ -57,7 +57,7 @@ func (l *deskLog) Update(ctx context.Context, have desk.Head, step func(desk.Sna
 		}
 		switch {
 		case snap.Head.Version > have.Version:
-			if snap.Records, err = changedRecords(ctx, conn, l.domain, have); err != nil {
+			if snap.Records, err = changedRecords(ctx, conn, l.domain, have, snap.Head); err != nil {
 				return err
 			}
 		case snap.Head.Version < have.Version:

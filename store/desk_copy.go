@@ -9,15 +9,14 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // A row is a slice of pointers to what its columns hold, so that making one
-// copies nothing. The types decide the columns': *int is an integer, *int64 a
-// bigint, *string a text, *bool a boolean, *time.Time a timestamptz, *[16]byte a
-// uuid, []byte a jsonb and json.RawMessage a json. nil, typed or not, is NULL.
+// copies nothing. The types decide the columns': *int and *int64 are a bigint,
+// *string a text, *bool a boolean, *time.Time a timestamptz, *[16]byte a uuid,
+// []byte a jsonb and json.RawMessage a json. nil, typed or not, is NULL.
 
 // copyRows appends rows to a table by COPY, in one round trip. The encoder is
 // our own because the general one spends most of its time finding out types.
@@ -69,10 +68,7 @@ func appendField(buf []byte, v any) ([]byte, error) {
 		}
 	case *int:
 		if v != nil {
-			if int64(*v) != int64(int32(*v)) {
-				return nil, fmt.Errorf("%d is no 32-bit integer", *v)
-			}
-			return binary.BigEndian.AppendUint32(buf, uint32(*v)), nil
+			return binary.BigEndian.AppendUint64(buf, uint64(*v)), nil
 		}
 	case *string:
 		if v != nil {
@@ -115,25 +111,10 @@ func instantOf(t *time.Time) *time.Time {
 	return t
 }
 
-// textOf is the column of a text that may be nil. Bytes that are not UTF-8,
-// which Postgres refuses and the renderer of events replaces one by one, are
-// replaced here in the same way.
-func textOf(s *string) *string {
-	if s == nil || utf8.ValidString(*s) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range *s {
-		b.WriteRune(r) // an invalid byte is read as the replacement character
-	}
-	clean := b.String()
-	return &clean
-}
-
 // nameOf is the column of a text that is NULL when it is empty.
 func nameOf(s *string) *string {
 	if *s == "" {
 		return nil
 	}
-	return textOf(s)
+	return s
 }

@@ -25,15 +25,15 @@ var insertAttempt = insertInto("attempts", attemptColumns)
 func attemptRow(domain *int64, head *desk.Head, a *queue.Attempt, leaving *queue.Event) []any {
 	channel := a.Channel()
 	row := []any{
-		domain, &head.RecordedAt, &a.ID, &head.Version, &a.Queue.ID, textOf(&a.Queue.Name), textOf((*string)(&a.Queue.Type)),
-		textOf((*string)(&channel)), textOf(a.Destination), &a.UseProcessing, textOf(a.MemberName), a.MemberID,
-		textOf(a.MemberChannelID), &a.AttemptSeq, &a.Priority, variablesColumn(a.Variables),
+		domain, &head.RecordedAt, &a.ID, &head.Version, &a.Queue.ID, &a.Queue.Name, (*string)(&a.Queue.Type),
+		(*string)(&channel), a.Destination, &a.UseProcessing, a.MemberName, a.MemberID,
+		a.MemberChannelID, &a.AttemptSeq, &a.Priority, variablesColumn(a.Variables),
 		&a.JoinedAt, instantOf(&a.DialAt), instantOf(&a.MemberRingingAt), instantOf(&a.MemberAnsweredAt),
 		instantOf(&a.OfferingAt), instantOf(&a.AgentAnsweredAt), instantOf(&a.BridgedAt),
 		instantOf(&a.EndedAt), instantOf(&a.ProcessingAt), instantOf(&a.ReportingAt), &a.LeavingAt,
 	}
 	if agent := a.Agent; agent != nil {
-		row = append(row, &agent.ID, textOf(&agent.Name), agent.UserID, textOf(agent.Extension))
+		row = append(row, &agent.ID, &agent.Name, agent.UserID, agent.Extension)
 	} else {
 		row = append(row, nil, nil, nil, nil)
 	}
@@ -41,7 +41,7 @@ func attemptRow(domain *int64, head *desk.Head, a *queue.Attempt, leaving *queue
 	if a.SIPCode != 0 {
 		sip = &a.SIPCode
 	}
-	row = append(row, nameOf(&a.AgentChannel), &a.OfferNo, &a.Misses, textOf((*string)(&a.Result)), nameOf((*string)(&a.ResultReason)),
+	row = append(row, nameOf(&a.AgentChannel), &a.OfferNo, &a.Misses, (*string)(&a.Result), nameOf((*string)(&a.ResultReason)),
 		nameOf((*string)(&a.Cause)), sip, nameOf(&a.CodeSource), nameOf(&a.AMDResult), nameOf(&a.AMDCause), nameOf((*string)(&a.AgentCause)))
 	if leaving != nil && leaving.Listed != nil && leaving.Ext != nil {
 		l := leaving.Listed

@@ -138,11 +138,11 @@ func (w *writer) gatherRecord(r queue.Record, leaving map[int64]*queue.Event) er
 		w.states.status = append(w.states.status, string(r.Status))
 		return w.states.add(r.AgentID, r)
 	case *queue.Queue:
-		w.queues.name = append(w.queues.name, *textOf(&r.Name))
+		w.queues.name = append(w.queues.name, r.Name)
 		w.queues.typ = append(w.queues.typ, string(r.Type))
 		return w.queues.add(r.ID, r)
 	case *queue.Agent:
-		w.agents.name = append(w.agents.name, *textOf(&r.Name))
+		w.agents.name = append(w.agents.name, r.Name)
 		w.agents.ref = append(w.agents.ref, nameOf(&r.Ref))
 		return w.agents.add(r.ID, r)
 	case *queue.Removed:

@@ -23,26 +23,26 @@ var insertEvent = insertInto("events", eventColumns)
 func eventRow(domain *int64, ev *queue.Event) []any {
 	row := make([]any, len(eventColumns))
 	row[0], row[1], row[2], row[3] = domain, &ev.RecordedAt, &ev.Seq, (*[16]byte)(&ev.ID)
-	row[4], row[5] = textOf((*string)(&ev.Type)), &ev.At
+	row[4], row[5] = (*string)(&ev.Type), &ev.At
 	if ev.Sequence != 0 {
 		row[6] = &ev.Sequence
 	}
 	if q := ev.Queue; q != nil {
-		row[7], row[8], row[9] = &q.ID, textOf(&q.Name), textOf((*string)(&q.Type))
+		row[7], row[8], row[9] = &q.ID, &q.Name, (*string)(&q.Type)
 	}
 	if ev.AttemptID != 0 {
 		row[10] = &ev.AttemptID
 	}
 	if s := ev.Subject; s != nil {
-		row[11], row[12] = textOf(&s.Kind), textOf(&s.ID)
+		row[11], row[12] = &s.Kind, &s.ID
 	}
 	if l := ev.Listed; l != nil {
-		row[13], row[14], row[15] = textOf((*string)(&l.Channel)), textOf(l.Destination), &l.UseProcessing
-		row[16], row[17] = textOf(l.AgentChannelID), textOf(l.MemberChannelID)
-		row[18], row[19], row[20] = textOf(l.AgentName), l.AgentID, l.UserID
-		row[21], row[22], row[23] = textOf(l.AgentExtension), textOf(l.MemberName), l.MemberID
+		row[13], row[14], row[15] = (*string)(&l.Channel), l.Destination, &l.UseProcessing
+		row[16], row[17] = l.AgentChannelID, l.MemberChannelID
+		row[18], row[19], row[20] = l.AgentName, l.AgentID, l.UserID
+		row[21], row[22], row[23] = l.AgentExtension, l.MemberName, l.MemberID
 		row[24], row[25], row[26], row[27] = &l.AttemptSeq, nameOf((*string)(&l.Result)), l.BillSec, l.Duration
-		row[28], row[29], row[30], row[31] = textOf((*string)(l.Cause)), l.SIPCode, textOf(l.AMD), l.VoiceSec
+		row[28], row[29], row[30], row[31] = (*string)(l.Cause), l.SIPCode, l.AMD, l.VoiceSec
 	}
 	row[32] = variablesColumn(ev.Variables)
 	if ev.Ext != nil {
