@@ -9,7 +9,6 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/go-chi/chi/v5"
@@ -53,7 +52,7 @@ func (h *handler) observe(next http.Handler) http.Handler {
 			h.metrics.seconds.WithLabelValues(route).Observe(took.Seconds())
 			h.cfg.Logger.InfoContext(r.Context(), "request",
 				"request_id", t.id, "method", r.Method, "route", route, "status", ww.Status(),
-				"took", took.Round(time.Microsecond), "bytes", ww.BytesWritten(), "key", t.key)
+				"took_ms", float64(took.Microseconds())/1000, "bytes", ww.BytesWritten(), "key", t.key)
 		}()
 		next.ServeHTTP(ww, r)
 	})
