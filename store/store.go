@@ -52,7 +52,7 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	if cfg.MaxConns > 0 {
 		c.MaxConns = cfg.MaxConns
 	}
-	c.AfterConnect = planOnce
+	c.AfterConnect = setUpSession
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "offhook"
 	}
@@ -67,12 +67,16 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// Our statements name their partitions by parameters. A plan made once prunes
-// them at run time; one made for every call costs more than the reading.
-const setPlanMode = `SET plan_cache_mode = force_generic_plan`
+// Our statements name their partitions by parameters: a plan made once prunes
+// them at run time, one made for every call costs more than the reading. And a
+// process that is halted in the middle of a transaction must not keep a
+// domain's head from the other replicas.
+const sessionSettings = `
+SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('idle_in_transaction_session_timeout', '30s', false)`
 
-func planOnce(ctx context.Context, conn *pgx.Conn) error {
-	_, err := conn.Exec(ctx, setPlanMode)
+func setUpSession(ctx context.Context, conn *pgx.Conn) error {
+	_, err := conn.Exec(ctx, sessionSettings)
 	return err
 }
 
