@@ -30,6 +30,10 @@ type Config struct {
 	LogLevel         slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error."`
 	LogFormat        string     `split_words:"true" default:"auto" desc:"text, json, or auto: text on a terminal and JSON elsewhere."`
 
+	// For commands that talk to a server.
+	URL    string `split_words:"true" desc:"Server that offhook replay feeds, as http://host:8080. Unset means http://127.0.0.1:8080."`
+	APIKey string `split_words:"true" secret:"true" desc:"Its API key, of the role operator."`
+
 	Webhook  WebhookConfig
 	Retain   RetainConfig
 	Receive  ReceiveConfig

@@ -322,18 +322,9 @@ func (d *demo) follow(ctx context.Context, players, server *task) error {
 // conclude reads the log back, compares, and prints. Its last line is the
 // demo's.
 func (d *demo) conclude(ctx context.Context, problem error) error {
-	var log []queue.Event
-	for after := d.begin; ; {
-		page, err := d.db.EventsAfter(ctx, firstDomain, after, 1000)
-		if err != nil {
-			return errors.Join(problem, err)
-		}
-		if len(page) == 0 {
-			break
-		}
-		log = append(log, page...)
-		last := page[len(page)-1]
-		after = dispatcher.Position{RecordedAt: last.RecordedAt, Seq: last.Seq}
+	log, err := readLog(ctx, d.db.Store, d.begin)
+	if err != nil {
+		return errors.Join(problem, err)
 	}
 	res := d.ledger.judge(log)
 	if problem != nil {
@@ -348,6 +339,20 @@ func (d *demo) conclude(ctx context.Context, problem error) error {
 		return errReported
 	}
 	return nil
+}
+
+// readLog reads the first domain's log behind a position.
+func readLog(ctx context.Context, st *store.Store, after dispatcher.Position) ([]queue.Event, error) {
+	var log []queue.Event
+	for {
+		page, err := st.EventsAfter(ctx, firstDomain, after, 1000)
+		if err != nil || len(page) == 0 {
+			return log, err
+		}
+		log = append(log, page...)
+		last := page[len(page)-1]
+		after = dispatcher.Position{RecordedAt: last.RecordedAt, Seq: last.Seq}
+	}
 }
 
 // tearDown undoes the set-up, the last step first.

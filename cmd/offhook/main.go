@@ -72,6 +72,7 @@ Start with 'offhook demo': it needs nothing but Postgres binaries.`,
 	root.AddCommand(
 		newDemoCommand(),
 		newServeCommand(),
+		newReplayCommand(),
 		newReceiveCommand(),
 		newMigrateCommand(),
 		newKeysCommand(),

@@ -38,16 +38,17 @@ func collect(t reflect.Type, prefix string) []setting {
 	return all
 }
 
-// envName turns a field's name into that of its variable: MaxConns → MAX_CONNS.
+// envName turns a field's name into that of its variable, as split_words does:
+// MaxConns → MAX_CONNS, APIKey → API_KEY.
 func envName(field string) string {
+	upper := func(i int) bool { return field[i] >= 'A' && field[i] <= 'Z' }
 	var b strings.Builder
-	for i, r := range field {
-		upper := r >= 'A' && r <= 'Z'
-		afterLower := i > 0 && field[i-1] >= 'a' && field[i-1] <= 'z'
-		if upper && afterLower {
+	for i := range len(field) {
+		begins := i > 0 && upper(i) && (!upper(i-1) || i+1 < len(field) && !upper(i+1))
+		if begins {
 			b.WriteByte('_')
 		}
-		b.WriteRune(r)
+		b.WriteByte(field[i])
 	}
 	return strings.ToUpper(b.String())
 }
