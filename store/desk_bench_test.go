@@ -67,7 +67,7 @@ func (s *sample) batch(head desk.Head, n int, now time.Time) desk.Batch {
 // BenchmarkUpdate writes batches of so many events; divide by the events a
 // second for the time of one batch.
 func BenchmarkUpdate(b *testing.B) {
-	for _, n := range []int{1, 8, 16, 32, 64, 256, 1000} {
+	for _, n := range []int{1, 4, 16, 64, 256, 1000} {
 		b.Run(fmt.Sprintf("events=%d", n), func(b *testing.B) {
 			pool := storetest.New(b)
 			s := store.New(pool)

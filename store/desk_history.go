@@ -17,7 +17,7 @@ var attemptColumns = []string{
 	"wait_sec", "last_sequence", "test",
 }
 
-var insertAttempt = insertInto("attempts", attemptColumns)
+var insertAttempts = insertInto("attempts", attemptColumns)
 
 // attemptRow is a finished attempt as a row. The durations are those of its
 // leaving event, so that there is one formula for them; without the event they

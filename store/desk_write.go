@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,9 +15,9 @@ import (
 	"github.com/offhook/offhook/queue/desk"
 )
 
-// copyFrom is the number of rows from which COPY beats single inserts in one
+// copyFrom is the number of rows from which COPY beats an insert in the
 // pipeline, even though it costs a round trip of its own (measured).
-const copyFrom = 16
+const copyFrom = 12
 
 const moveHead = `UPDATE domains SET head_seq = $2, head_recorded_at = $3, version = $4 WHERE id = $1`
 
@@ -198,11 +200,11 @@ SET name = EXCLUDED.name, ref = EXCLUDED.ref, record = EXCLUDED.record, changed 
 
 // queue adds one statement for each kind of row that there is.
 func (w *writer) queue(batch *pgx.Batch) {
-	for _, row := range w.events {
-		batch.Queue(insertEvent, row...)
+	if n := len(w.events); n > 0 {
+		batch.Queue(insertEvents[n], slices.Concat(w.events...)...)
 	}
-	for _, row := range w.left {
-		batch.Queue(insertAttempt, row...)
+	if n := len(w.left); n > 0 {
+		batch.Queue(insertAttempts[n], slices.Concat(w.left...)...)
 	}
 	version := w.head.Version
 	if len(w.leftIDs) > 0 {
@@ -229,17 +231,18 @@ func (w *writer) queue(batch *pgx.Batch) {
 	}
 }
 
-// insertInto is the statement for one row of a table, for short batches.
-func insertInto(table string, columns []string) string {
-	sql := "INSERT INTO " + table + " ("
-	values := ""
-	for i, c := range columns {
-		if i > 0 {
-			sql += ", "
-			values += ", "
+// insertInto returns the statements for 1, 2, 3 … rows of a table, below
+// copyFrom: one for all rows, because each statement costs more than its rows.
+func insertInto(table string, columns []string) [copyFrom]string {
+	var sql [copyFrom]string
+	var rows []string
+	for n := 1; n < copyFrom; n++ {
+		params := make([]string, len(columns))
+		for i := range params {
+			params[i] = fmt.Sprintf("$%d", (n-1)*len(columns)+i+1)
 		}
-		sql += c
-		values += fmt.Sprintf("$%d", i+1)
+		rows = append(rows, "("+strings.Join(params, ", ")+")")
+		sql[n] = "INSERT INTO " + table + " (" + strings.Join(columns, ", ") + ") VALUES " + strings.Join(rows, ", ")
 	}
-	return sql + ") VALUES (" + values + ")"
+	return sql
 }

@@ -17,7 +17,7 @@ var eventColumns = []string{
 	"ext", "data",
 }
 
-var insertEvent = insertInto("events", eventColumns)
+var insertEvents = insertInto("events", eventColumns)
 
 // eventRow is an event as a row. What it does not have is NULL.
 func eventRow(domain *int64, ev *queue.Event) []any {
