@@ -15,7 +15,7 @@ import (
 func FuzzStream(f *testing.F) {
 	f.Add([]byte(stream(f, stories[0].script)))
 	f.Add([]byte("Asterisk Call Manager/1\nResponse: Follows\nx\n--END COMMAND--\n\nEvent: Hangup\nUniqueid: 1\n\n"))
-	for _, s := range stories {
+	for _, s := range append(stories, talks...) {
 		f.Add([]byte(stream(f, s.script)))
 	}
 	f.Fuzz(func(t *testing.T, input []byte) { run(t, input) })

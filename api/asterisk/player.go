@@ -76,11 +76,29 @@ func (p *Player) Load(r io.Reader) error {
 		return ErrNotAsterisk
 	}
 	if first, ok := firstStamp(head); ok && kind == KindAMI {
-		p.start = first
+		if p.start = first; first.Before(p.ami.Now()) {
+			p.restart()
+		}
 	}
 	p.in, p.kind, p.err = in, kind, nil
 	p.decoder, p.offset = Decoder{}, 0
 	return nil
+}
+
+// restart begins an AMI stream that is older than the last one: another capture,
+// not its continuation. Who was still in a queue leaves as recovered.
+func (p *Player) restart() {
+	p.ami.End()
+	p.ready = append(p.ready, p.ami.Take()...)
+	at := p.ami.Now()
+	for _, uid := range sortedKeys(p.ami.calls) {
+		p.ready = append(p.ready, Timed{At: at, Cmd: queue.SwitchReport{
+			ChannelID: uid, Event: queue.SwitchLeft, ResultReason: queue.ReasonRecovered, At: at,
+		}})
+	}
+	stats, names := p.ami.stats, p.ami.queues
+	p.ami = NewTranslator(p.ami.queue)
+	p.ami.stats, p.ami.queues = stats, names
 }
 
 // Kind returns what the file is.

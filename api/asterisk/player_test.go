@@ -150,6 +150,44 @@ func TestRotatedLog(t *testing.T) {
 	}
 }
 
+// TestOlderCapture: captures may come in any order; each keeps its own instants,
+// and a call that the first left open does not go on in the second.
+func TestOlderCapture(t *testing.T) {
+	t.Parallel()
+	later := stream(t, `
+		900.0 QueueCallerJoin c=10 q=support
+		901.0 QueueCallerLeave c=10 q=support`)
+	earlier := stream(t, `
+		1.0 QueueCallerJoin c=10 q=support
+		2.0 HangupRequest c=10
+		2.0 QueueCallerAbandon c=10 q=support`)
+	p := NewPlayer("", time.Time{})
+	var got []string
+	for _, file := range []string{later, earlier} {
+		cmds, err := drain(p, strings.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range append(cmds, p.End()...) {
+			r := c.Cmd.(queue.SwitchReport)
+			got = append(got, string(r.Event)+" "+string(r.ResultReason)+" "+r.At.Sub(time.Unix(epoch, 0)).String())
+		}
+	}
+	want := []string{"joined  15m0s", "left key_exit 15m1s", "joined  1s", "ended  2s"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	open := NewPlayer("", time.Time{})
+	first, _ := drain(open, strings.NewReader(stream(t, "900.0 QueueCallerJoin c=10 q=support")))
+	second, err := drain(open, strings.NewReader(earlier))
+	if err != nil || len(first) != 1 || len(second) != 3 || second[0].Cmd.(queue.SwitchReport).ResultReason != queue.ReasonRecovered {
+		t.Errorf("%v, %v, %v", first, second, err)
+	}
+	if got := open.Stats().Joined; got != 2 {
+		t.Errorf("%d joined", got)
+	}
+}
+
 // TestOneQueue: every queue of the stream becomes the one that is named.
 func TestOneQueue(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package asterisk
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/offhook/offhook/queue"
@@ -72,6 +73,9 @@ func (r *Rehearsal) runTo(to time.Time) error {
 		}
 		if err := r.carryOut(queue.Tick{}); err != nil {
 			return err
+		}
+		if next, ok := r.engine.NextDeadline(); ok && !next.After(due) && !due.After(r.now) {
+			return fmt.Errorf("run time on: the deadline of %s does not go away", due)
 		}
 	}
 	if to.After(r.now) {

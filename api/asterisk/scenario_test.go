@@ -7,11 +7,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+type tale struct{ name, classes, script, want string }
+
 // Streams for which no capture is at hand, modelled on the packets of those that
 // are. Each is read as the login would see it that may read the classes named.
-var stories = []struct {
-	name, classes, script, want string
-}{{
+var stories = []tale{{
 	name: "the caller gives up while a phone rings", // trap 3, 4
 	script: `
 		0.100 Newchannel c=10
@@ -293,124 +293,11 @@ var stories = []struct {
 		7.310 offering 1 Alice
 		9.001 missed 1 Alice timeout NO_USER_RESPONSE
 		9.100 leaving 1 abandoned max_wait`,
-}, {
-	name: "ring-all by a login without channels: the losers close with the connection", classes: "agent",
-	script: `
-		0.300 QueueCallerJoin c=10 q=support
-		0.310 AgentCalled c=10 d=11 a=Alice
-		0.311 AgentCalled c=10 d=12 a=Bob
-		2.000 QueueCallerLeave c=10 q=support
-		2.005 AgentConnect c=10 d=12 a=Bob HoldTime=2 RingTime=2
-		6.000 AgentComplete a=Bob HoldTime=2 TalkTime=4 Reason=caller`,
-	want: `
-		0.300 joined 1 support
-		0.310 offering 1 Alice
-		0.311 offering 1 Bob
-		2.005 missed 1 Alice cancelled
-		2.005 bridged 1 Bob
-		6.000 leaving 1 Bob success served NORMAL_CLEARING 200 derived`,
-}, {
-	name: "an ending without channels finds its conversation by agent and wait", classes: "agent", // trap 8
-	script: `
-		0.300 QueueCallerJoin c=10 q=support
-		0.310 AgentCalled c=10 d=11 a=Alice
-		1.000 QueueCallerLeave c=10 q=support
-		1.000 AgentConnect c=10 d=11 a=Alice HoldTime=1 RingTime=1
-		1.300 QueueCallerJoin c=20 q=support
-		1.310 AgentCalled c=20 d=21 a=Bob
-		3.000 QueueCallerLeave c=20 q=support
-		3.000 AgentConnect c=20 d=21 a=Bob HoldTime=2 RingTime=2
-		4.000 AgentComplete a=Bob HoldTime=2 TalkTime=1 Reason=agent
-		5.000 AgentComplete a=Alice HoldTime=1 TalkTime=4 Reason=agent`,
-	want: `
-		0.300 joined 1 support
-		0.310 offering 1 Alice
-		1.000 bridged 1 Alice
-		1.300 joined 2 support
-		1.310 offering 2 Bob
-		3.000 bridged 2 Bob
-		4.000 leaving 2 Bob success served NORMAL_CLEARING 200 derived
-		5.000 leaving 1 Alice success served NORMAL_CLEARING 200 derived`,
-}, {
-	name: "attended transfer, told after the ending",
-	script: `
-		0.300 QueueCallerJoin c=10 q=support
-		0.310 AgentCalled c=10 d=11 a=Alice
-		1.000 DialEnd c=10 d=11 DialStatus=ANSWER
-		1.001 QueueCallerLeave c=10 q=support
-		1.002 AgentConnect c=10 d=11 a=Alice HoldTime=1 RingTime=1
-		9.000 AgentComplete c=10 d=11 a=Alice HoldTime=1 TalkTime=8 Reason=transfer
-		9.001 AttendedTransfer OrigTransfererUniqueid=u.11 SecondTransfererUniqueid=u.12 TransfereeUniqueid=u.10 Result=Success
-		9.002 Hangup Uniqueid=u.11 Cause=16
-		20.00 Hangup c=10 Cause=16`,
-	want: `
-		0.300 joined 1 support
-		0.310 offering 1 Alice
-		1.002 bridged 1 Alice
-		9.000 leaving 1 Alice success transferred ATTENDED_TRANSFER 200 derived`,
-}, {
-	name: "blind transfer by a login without channels", classes: "agent",
-	script: `
-		0.300 QueueCallerJoin c=10 q=support
-		0.310 AgentCalled c=10 d=11 a=Alice
-		1.001 QueueCallerLeave c=10 q=support
-		1.002 AgentConnect c=10 d=11 a=Alice HoldTime=1 RingTime=1
-		9.000 AgentComplete c=10 d=11 a=Alice HoldTime=1 TalkTime=8 Reason=transfer`,
-	want: `
-		0.300 joined 1 support
-		0.310 offering 1 Alice
-		1.002 bridged 1 Alice
-		9.000 leaving 1 Alice success transferred BLIND_TRANSFER 200 derived`,
-}, {
-	name: "the ending of a conversation is never told",
-	script: `
-		0.300 QueueCallerJoin c=10 q=support
-		0.310 AgentCalled c=10 d=11 a=Alice
-		1.000 DialEnd c=10 d=11 DialStatus=ANSWER
-		1.001 QueueCallerLeave c=10 q=support
-		1.002 AgentConnect c=10 d=11 a=Alice HoldTime=1 RingTime=1
-		9.000 Hangup c=10 Cause=16
-		12.00 Newchannel c=20`,
-	want: `
-		0.300 joined 1 support
-		0.310 offering 1 Alice
-		1.002 bridged 1 Alice
-		9.000 leaving 1 Alice success served NORMAL_CLEARING 200 derived`,
-}, {
-	name: "caller and agent hang up as they are connected",
-	script: `
-		0.300 QueueCallerJoin c=10 q=support
-		0.310 AgentCalled c=10 d=11 a=Alice
-		1.000 DialEnd c=10 d=11 DialStatus=ANSWER
-		1.000 HangupRequest c=10 Cause=16
-		1.001 QueueCallerLeave c=10 q=support
-		1.002 AgentConnect c=10 d=11 a=Alice HoldTime=1 RingTime=1
-		1.003 AgentComplete c=10 d=11 a=Alice HoldTime=1 TalkTime=0 Reason=caller
-		1.004 Hangup c=10 Cause=16
-		1.004 Hangup Uniqueid=u.11 Cause=16`,
-	want: `
-		0.300 joined 1 support
-		0.310 offering 1 Alice
-		1.002 bridged 1 Alice
-		1.003 leaving 1 Alice success served NORMAL_CLEARING 200 derived`,
-}, {
-	name: "the recording ends with callers inside",
-	script: `
-		0.300 QueueCallerJoin c=10 q=support
-		0.310 AgentCalled c=10 d=11 a=Alice
-		0.400 QueueCallerJoin c=20 q=support`,
-	want: `
-		0.300 joined 1 support
-		0.310 offering 1 Alice
-		0.400 joined 2 support
-		0.400 missed 1 Alice cancelled
-		0.400 leaving 1 cancel recovered SYSTEM_SHUTDOWN 480 derived
-		0.400 leaving 2 cancel recovered SYSTEM_SHUTDOWN 480 derived`,
 }}
 
 func TestStories(t *testing.T) {
 	t.Parallel()
-	for _, s := range stories {
+	for _, s := range append(stories, talks...) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			var classes []string
