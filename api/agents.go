@@ -182,6 +182,9 @@ func (h *handler) changeAgent(ctx context.Context, c caller, in *struct {
 }) (*agentOut, error) {
 	h.settings.Lock()
 	defer h.settings.Unlock()
+	if err := h.catchUp(ctx, c); err != nil {
+		return nil, err
+	}
 	a, err := h.agent(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
@@ -225,16 +228,19 @@ func (h *handler) setAgentStatus(ctx context.Context, c caller, in *struct {
 // agent reads one agent of the caller's domain.
 func (h *handler) agent(ctx context.Context, c caller, id int64) (*Agent, error) {
 	var view *Agent
-	err := h.read(ctx, c, func(e *queue.Engine) {
-		if a, state := e.Agent(id); a != nil {
-			v := viewAgent(a, state)
-			view = &v
+	found, err := h.find(ctx, c, func(e *queue.Engine) bool {
+		a, state := e.Agent(id)
+		if a == nil {
+			return false
 		}
+		v := viewAgent(a, state)
+		view = &v
+		return true
 	})
 	if err != nil {
 		return nil, err
 	}
-	if view == nil {
+	if !found {
 		return nil, problem(queue.CodeUnknownAgent, fmt.Sprintf("No agent %d is visible with this key.", id))
 	}
 	return view, nil

@@ -160,3 +160,28 @@ func (h *handler) read(ctx context.Context, c caller, f func(*queue.Engine)) err
 	defer cancel()
 	return d.Read(ctx, f)
 }
+
+// catchUp makes the desk take over what other replicas changed: a command that
+// does nothing still sees the log's end first. Whoever reads in order to write,
+// or found nothing, asks for it; other reads may be up to two seconds behind.
+func (h *handler) catchUp(ctx context.Context, c caller) error {
+	_, err := h.do(ctx, c, queue.Tick{})
+	return err
+}
+
+// find looks in the live state until look has found what it is after, the
+// second time with what other replicas know.
+func (h *handler) find(ctx context.Context, c caller, look func(*queue.Engine) bool) (found bool, err error) {
+	for second := range 2 {
+		if second == 1 {
+			if err := h.catchUp(ctx, c); err != nil {
+				return false, err
+			}
+		}
+		err = h.read(ctx, c, func(e *queue.Engine) { found = look(e) })
+		if err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}

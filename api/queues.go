@@ -170,6 +170,9 @@ func (h *handler) changeQueue(ctx context.Context, c caller, in *struct {
 }) (*queueOut, error) {
 	h.settings.Lock()
 	defer h.settings.Unlock()
+	if err := h.catchUp(ctx, c); err != nil {
+		return nil, err
+	}
 	q, err := h.queue(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
@@ -197,10 +200,14 @@ func (h *handler) deleteQueue(ctx context.Context, c caller, in *QueuePath) (*st
 // queue reads one queue of the caller's domain.
 func (h *handler) queue(ctx context.Context, c caller, id int64) (*queue.Queue, error) {
 	var q *queue.Queue
-	if err := h.read(ctx, c, func(e *queue.Engine) { q = e.Queue(id) }); err != nil {
+	found, err := h.find(ctx, c, func(e *queue.Engine) bool {
+		q = e.Queue(id)
+		return q != nil
+	})
+	if err != nil {
 		return nil, err
 	}
-	if q == nil {
+	if !found {
 		return nil, problem(queue.CodeUnknownQueue, fmt.Sprintf("No queue %d is visible with this key.", id))
 	}
 	return q, nil

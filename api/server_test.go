@@ -149,6 +149,21 @@ func newSite(t testing.TB, change ...func(*api.Config)) *site {
 	return s
 }
 
+// replica starts another server over the same database, with desks of its own
+// and the same keys.
+func (s *site) replica() *site {
+	s.t.Helper()
+	other := *s
+	d := s.desk(1, s.cfg.Logger)
+	other.cfg.Desk = func(int64) (api.Desk, bool) { return d, true }
+	other.cfg.Metrics = prometheus.NewRegistry()
+	other.handler = api.New(other.cfg)
+	server := httptest.NewServer(other.handler)
+	s.t.Cleanup(server.Close)
+	other.url = server.URL
+	return &other
+}
+
 // desk runs the desk of a domain until the test ends.
 func (s *site) desk(domain int64, logger *slog.Logger) *desk.Desk {
 	d := desk.New(s.store.DeskLog(domain), desk.Config{Now: s.clock.now, Logger: logger})
