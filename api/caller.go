@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -159,12 +158,4 @@ func (h *handler) wellFormed(ctx huma.Context, next func(huma.Context)) {
 func isJSON(contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
 	return strings.EqualFold(strings.TrimSpace(media), "application/json")
-}
-
-// routeOf names the route of an answered request, for log and metrics.
-func routeOf(r *http.Request) string {
-	if pattern := pattern(r); pattern != "" {
-		return pattern
-	}
-	return "none"
 }

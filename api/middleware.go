@@ -119,12 +119,13 @@ func methodNotAllowed(routes chi.Routes) http.HandlerFunc {
 	}
 }
 
-// pattern returns the matched route as it was registered; empty when none did.
-func pattern(r *http.Request) string {
-	if rc := chi.RouteContext(r.Context()); rc != nil {
+// routeOf names the route of a request as it was registered, for log and
+// metrics; none when no route matched.
+func routeOf(r *http.Request) string {
+	if rc := chi.RouteContext(r.Context()); rc != nil && rc.RoutePattern() != "" {
 		return rc.RoutePattern()
 	}
-	return ""
+	return "none"
 }
 
 // cleanQuery reports whether every name and value of a query is UTF-8 without
