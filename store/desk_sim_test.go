@@ -36,28 +36,7 @@ func TestSimulatedCentre(t *testing.T) {
 	}
 	centre := sim.New(7, sim.Config{Queues: queues, Agents: agents, Length: time.Minute, Speed: 8})
 
-	var all []queue.Event
-	now := t0
-	centre.Open(now)
-	for turn := 0; !centre.Done(now); turn++ {
-		due, ok := centre.NextDue()
-		if deadline, running := r.engine.NextDeadline(); running && (!ok || deadline.Before(due)) {
-			due, ok = deadline, true
-		}
-		if !ok || turn > 20_000 {
-			t.Fatalf("turn %d: nothing more happens, yet somebody is inside", turn)
-		}
-		// Half a second's commands are one batch.
-		if due.After(now) {
-			now = due.Truncate(500 * time.Millisecond).Add(500 * time.Millisecond)
-		}
-		r = replicas[turn%2]
-		r.lenient = true
-		had := len(r.events)
-		r.must(now, append([]queue.Command{queue.Tick{}}, centre.Due(now)...)...)
-		all = append(all, r.events[had:]...)
-		centre.Observe(r.events[had:])
-	}
+	all := runCentre(t, centre, replicas)
 	same(t, mustCatchUp(replicas[0]), mustCatchUp(replicas[1]))
 	same(t, replicas[0].engine, newReplica(t, pool).engine)
 
@@ -91,4 +70,32 @@ FROM attempts AS a LEFT JOIN events AS e ON e.attempt_id = a.id AND e.type = 'at
 	if agreed != left || rows != left || open != 0 {
 		t.Errorf("%d of %d finished attempts agree with their %d leaving events; %d are open", agreed, rows, left, open)
 	}
+}
+
+// runCentre plays the centre to its end and returns every event.
+func runCentre(t *testing.T, centre *sim.Centre, replicas []*replica) []queue.Event {
+	t.Helper()
+	var all []queue.Event
+	now := t0
+	centre.Open(now)
+	for turn := 0; !centre.Done(now); turn++ {
+		r := replicas[turn%len(replicas)]
+		due, ok := centre.NextDue()
+		if deadline, running := mustCatchUp(r).NextDeadline(); running && (!ok || deadline.Before(due)) {
+			due, ok = deadline, true
+		}
+		if !ok || turn > 20_000 {
+			t.Fatalf("turn %d: nothing more happens, yet somebody is inside", turn)
+		}
+		// Half a second's commands are one batch.
+		if due.After(now) {
+			now = due.Truncate(500 * time.Millisecond).Add(500 * time.Millisecond)
+		}
+		r.lenient = true
+		had := len(r.events)
+		r.must(now, append([]queue.Command{queue.Tick{}}, centre.Due(now)...)...)
+		all = append(all, r.events[had:]...)
+		centre.Observe(r.events[had:])
+	}
+	return all
 }

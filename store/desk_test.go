@@ -101,7 +101,14 @@ func TestReadBackEventsRenderTheSameBytes(t *testing.T) {
 			t.Errorf("the day has no %s: %v", want, types)
 		}
 	}
+}
 
+func TestEventsByIDAttemptAndPosition(t *testing.T) {
+	t.Parallel()
+	pool := storetest.New(t)
+	r := newReplica(t, pool)
+	busyDay(r)
+	s := store.New(pool)
 	one, err := s.EventByID(t.Context(), 1, r.events[5].ID)
 	if err != nil || one.Seq != 6 {
 		t.Errorf("EventByID = seq %d, %v", one.Seq, err)

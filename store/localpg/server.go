@@ -135,7 +135,12 @@ func (l *launch) run(ctx context.Context) (*Server, error) {
 	if err := ownFolder(l.folder.socket, l.acc); err != nil {
 		return nil, err
 	}
-	logFile, err := os.Create(l.folder.log())
+	// Root writes into a folder that the server's account owns: a file that is
+	// there could be a link to anywhere.
+	if err := os.Remove(l.folder.log()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("remove the server's old log: %w", err)
+	}
+	logFile, err := os.OpenFile(l.folder.log(), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the server's log: %w", err)
 	}
