@@ -117,9 +117,14 @@ type AgentState struct {
 	// Channels is indexed like the package variable Channels.
 	Channels [len(Channels)]ChannelState `json:"channels"`
 	// NoAnswers counts misses in a row, Unreachables unreachable phones in a
-	// row; both end with a bridge or a login.
+	// row; both end with a bridge, a login or the return from a break_out, and a
+	// phone that rang was reached.
 	NoAnswers    int `json:"no_answers,omitempty"`
 	Unreachables int `json:"unreachables,omitempty"`
+	// LastAt is the instant of his last agent.state event: no later one is
+	// before it. LeftAt is when he was last online; zero when he never was, or is.
+	LastAt time.Time `json:"last_at,omitzero"`
+	LeftAt time.Time `json:"left_at,omitzero"`
 	// FreeSince is when he last left a conversation or its processing, or
 	// logged in: the key of the strategy longest-idle.
 	FreeSince time.Time `json:"free_since,omitzero"`

@@ -3,6 +3,7 @@ package queue
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // channelIndex returns the place of ch in Channels.
@@ -12,10 +13,25 @@ func channelIndex(ch Channel) int { return slices.Index(Channels[:], ch) }
 // channel: online, not in a pause, with a free slot and no open offer there.
 func (g *agentState) eligible(ch Channel) bool {
 	c := &g.st.Channels[channelIndex(ch)]
-	if g.st.Status != StatusOnline || g.st.Pending != "" || c.Block != "" || len(c.Slots) >= g.cfg.capacity(ch) {
+	leaves := g.st.Pending != "" && g.st.Pending != StatusOnline
+	if g.st.Status != StatusOnline || leaves || c.Block != "" || len(c.Slots) >= g.cfg.capacity(ch) {
 		return false
 	}
 	return !slices.ContainsFunc(c.Slots, func(x Slot) bool { return x.State == AgentOffering })
+}
+
+// now returns the state of the channel and since when it lasts: the pause, or
+// what he does with the attempt that came last, or, from now on, nothing.
+func (c *ChannelState) now(t time.Time) (ChannelStateName, time.Time) {
+	switch {
+	case c.Block != "":
+		return c.Block, c.Since
+	case len(c.Slots) > 0:
+		last := c.Slots[len(c.Slots)-1]
+		return last.State, last.Since
+	default:
+		return AgentWaiting, t
+	}
 }
 
 // working reports whether the agent is in a conversation or its processing, so
@@ -35,18 +51,18 @@ func (g *agentState) working() bool {
 func (s *step) hold(g *agentState, a *attempt, offerNo int, state ChannelStateName) {
 	i := channelIndex(a.Channel())
 	c := &g.st.Channels[i]
-	slot := Slot{AttemptID: a.ID, OfferNo: offerNo, State: state, Since: s.at}
+	slot := Slot{AttemptID: a.ID, OfferNo: offerNo, State: state, Since: s.whenAgent(g)}
 	if k := slices.IndexFunc(c.Slots, func(x Slot) bool { return x.AttemptID == a.ID }); k >= 0 {
 		c.Slots[k] = slot
 	} else {
 		c.Slots = append(c.Slots, slot)
 	}
-	s.touchAgent(g)
-	s.fireAgent(g, i, state, a.ID)
+	s.fireChannel(g, i, slot.State, slot.Since, a.ID)
 }
 
 // block takes the attempt from the agent and gives his channel a pause of delay
-// seconds; 0 = none. A status that waited for this is applied.
+// seconds; 0 = none. Of two pauses the longer stands. A status that waited for
+// this is applied.
 func (s *step) block(g *agentState, a *attempt, state ChannelStateName, delay int) {
 	i := channelIndex(a.Channel())
 	c := &g.st.Channels[i]
@@ -55,18 +71,11 @@ func (s *step) block(g *agentState, a *attempt, state ChannelStateName, delay in
 		return
 	}
 	c.Slots = slices.Delete(c.Slots, k, k+1)
-	s.touchAgent(g)
-	next := AgentWaiting
-	switch {
-	case delay > 0:
-		c.Block, c.Since, c.Until = state, s.at, later(s.now, delay)
-		next = state
-	case c.Block != "":
-		next = c.Block
-	case len(c.Slots) > 0:
-		next = c.Slots[len(c.Slots)-1].State
+	if until := later(s.now, delay); until.After(c.Until) {
+		c.Block, c.Since, c.Until = state, s.whenAgent(g), until
 	}
-	s.fireAgent(g, i, next, a.ID)
+	next, since := c.now(s.whenAgent(g))
+	s.fireChannel(g, i, next, since, a.ID)
 	if g.st.Pending != "" && !g.working() {
 		s.applyStatus(g, g.st.Pending, g.st.PendingReason)
 	}
@@ -85,26 +94,31 @@ func (s *step) applyStatus(g *agentState, status Status, reason string) {
 		return
 	}
 	login := g.st.Status == StatusOffline && status == StatusOnline
+	t := s.whenAgent(g)
 	if login || g.st.FreeSince.IsZero() {
-		g.st.FreeSince = s.at
+		g.st.FreeSince = t
 	}
-	if status == StatusOnline {
+	if status == StatusOnline && g.st.Status != StatusPause {
 		g.st.NoAnswers, g.st.Unreachables = 0, 0
 	}
-	s.e.countOnline(g, -1)
-	g.st.Status, g.st.Reason, g.st.Since = status, reason, s.at
-	g.st.Pending, g.st.PendingReason = "", ""
-	s.e.countOnline(g, +1)
-	s.fireAgent(g, -1, "", 0)
+	s.e.restate(g, func() {
+		switch {
+		case status == StatusOnline:
+			g.st.LeftAt = time.Time{}
+		case g.st.Status == StatusOnline:
+			g.st.LeftAt = t
+		}
+		g.st.Status, g.st.Reason, g.st.Since = status, reason, t
+		g.st.Pending, g.st.PendingReason = "", ""
+	})
+	s.fireStatus(g)
 }
 
-// countOnline keeps the number of agents online of each of the agent's queues.
-func (e *Engine) countOnline(g *agentState, by int) {
-	for _, id := range g.cfg.Queues {
-		if q := e.queues[id]; q != nil && g.st.Status == StatusOnline {
-			q.online += by
-		}
-	}
+// sendAway takes the agent off on the engine's own decision. His open offers
+// are closed as if he had gone himself.
+func (s *step) sendAway(g *agentState, status Status, reason string) {
+	s.dropOffers(g)
+	s.applyStatus(g, status, reason)
 }
 
 // setAgentStatus is a login, a logout or a pause (engine.md B.10, 4).
@@ -122,9 +136,6 @@ func (s *step) setAgentStatus(c SetAgentStatus) error {
 		return err
 	}
 	s.at = notAfter(c.At, s.now)
-	if s.at.Before(g.st.Since) {
-		s.at = g.st.Since
-	}
 	if c.Status != StatusOnline {
 		s.dropOffers(g)
 	}

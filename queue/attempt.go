@@ -92,10 +92,12 @@ type Attempt struct {
 	AgentChannel string    `json:"agent_channel_id,omitempty"`
 
 	// WaitUntil ends the waiting; ProcessingUntil the processing; TalkUntil is
-	// the conversation's safety net; all zero when not running.
+	// the conversation's safety net or a chat's idle limit, and TalkReason which
+	// of them; all zero when not running.
 	WaitUntil       time.Time `json:"wait_until,omitzero"`
 	NoAgentsUntil   time.Time `json:"no_agents_until,omitzero"`
 	TalkUntil       time.Time `json:"talk_until,omitzero"`
+	TalkReason      Reason    `json:"talk_reason,omitempty"`
 	ProcessingUntil time.Time `json:"processing_until,omitzero"`
 	RenewalsUsed    int       `json:"renewals_used,omitempty"`
 	// Last activity of a chat's two sides, for the idle limits.

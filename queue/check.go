@@ -50,9 +50,12 @@ func (e *Engine) checkAttempt(a *attempt) error {
 	case a.State == StateProcessing && !a.UseProcessing:
 		return fmt.Errorf("processing although use_processing is false")
 	}
-	for i := range a.Offers {
-		if e.channels[a.Offers[i].Channel] != a.ID {
-			return fmt.Errorf("offer %d is not found by its channel", a.Offers[i].No)
+	if ids := a.appendLegs(nil); !slices.Equal(ids, a.legs) {
+		return fmt.Errorf("has the legs %q, is found by %q", ids, a.legs)
+	}
+	for _, id := range a.legs {
+		if e.legs.of(id) != a.ID && !slices.Contains(e.legs.earlier[id], a.ID) {
+			return fmt.Errorf("is not found by its leg %q", id)
 		}
 	}
 	times := [...]struct {

@@ -21,9 +21,10 @@ type Join struct {
 	// MemberChannelID names the member leg at the switch; empty = the engine
 	// makes one for a call or chat.
 	MemberChannelID string
-	// DialAt is when the call reached the switch; zero = now.
+	// DialAt is when the call reached the switch; zero = now, or when it was
+	// answered. An instant at or before the Unix epoch is not set.
 	DialAt time.Time
-	// MemberAnsweredAt is when the member leg was answered; zero = now, unless
+	// MemberAnsweredAt, not before DialAt, is when the member leg was answered; zero = now, unless
 	// MemberUnanswered says that it still rings.
 	MemberAnsweredAt time.Time
 	MemberUnanswered bool
@@ -70,13 +71,16 @@ type Report struct {
 	Variables map[string]string
 }
 
-// Renew gives more time for processing (engine.md B.10, 9).
+// Renew moves the end of the processing by the queue's ProcessingSec
+// (engine.md B.10, 9). Refused: bad_state when it is over or was renewed often
+// enough.
 type Renew struct {
 	AttemptID int64
 	AgentID   int64 // if set, must be the agent who holds the attempt
 }
 
-// Close ends the conversation of a bridged chat, task or call.
+// Close ends the conversation of a bridged chat, task or call. In processing it
+// does nothing: the conversation has ended. Refused: bad_state before the bridge.
 type Close struct {
 	AttemptID int64
 	AgentID   int64 // if set, must be the agent who holds the attempt
@@ -129,14 +133,18 @@ const (
 )
 
 // SwitchReport is one report of a switch. The attempt is named by AttemptID or
-// by ChannelID, the id of one of its legs. Reports about what is over or
-// unknown are dropped, not refused, so that adapters never retry for ever.
+// by ChannelID, the id of one of its legs, which also says the leg when Leg is
+// empty or the id is an agent's. Without either, a report that names an agent
+// is about his leg. Reports about what is over or unknown are dropped, not
+// refused, so that adapters never retry for ever: among them those about a leg,
+// an offer or an agent that is not, or no longer, the attempt's.
 //
 // Which fields count:
 //
 //	ringing, answered   Leg
 //	bridged             AgentID/AgentRef or OfferNo when several offers are open
-//	bridge_failed       Cause, SIPCode
+//	bridge_failed       Cause, SIPCode; Leg member when the member leg is gone,
+//	                    so that the attempt cannot wait again
 //	amd                 AMDResult
 //	ended               Leg, Cause, SIPCode; Reason transfer_blind or
 //	                    transfer_attended when the leg went on elsewhere

@@ -21,6 +21,7 @@ func (s *step) bridge(a *attempt, i int) {
 	t := s.when(a)
 	agent := o.Agent
 	a.Agent, a.Accepted, a.AgentChannel = &agent, o.No, o.Channel
+	a.AgentAnsweredAt = o.AcceptedAt
 	if a.AgentAnsweredAt.IsZero() {
 		a.AgentAnsweredAt = t
 	}
@@ -40,32 +41,36 @@ func (s *step) bridge(a *attempt, i int) {
 }
 
 // setTalkDeadline sets when time alone ends the conversation: the safety net,
-// or a chat's idle limits (engine.md B.7, chat).
+// or, earlier, one of a chat's idle limits (engine.md B.7, chat). What a switch
+// distributes has the net only.
 func (s *step) setTalkDeadline(a *attempt) {
 	q := &s.queueOf(a).cfg
-	net := later(a.BridgedAt, q.MaxTalkSec)
-	if net.IsZero() {
-		net = a.BridgedAt.Add(talkNet)
+	both := a.ClientActiveAt
+	if a.AgentActiveAt.After(both) {
+		both = a.AgentActiveAt
 	}
-	switch a.Channel() {
-	case ChannelTask:
-		a.TalkUntil = later(a.BridgedAt, q.MaxTalkSec)
-	case ChannelChat:
-		client, agent, dialog := a.idleLimits(q)
-		a.TalkUntil = earliest(client, agent, dialog, later(a.BridgedAt, q.MaxTalkSec))
-	default:
-		a.TalkUntil = net
+	a.TalkUntil, a.TalkReason = later(a.BridgedAt, q.MaxTalkSec), ReasonServed
+	if a.TalkUntil.IsZero() {
+		a.TalkUntil = a.BridgedAt.Add(talkNet)
+		if both.After(a.BridgedAt) {
+			a.TalkUntil = both.Add(talkNet) // a chat that goes on is not forgotten
+		}
 	}
-}
-
-// idleLimits returns when the chat's client, its agent, or both have been
-// silent for too long; zero for a limit that is off.
-func (a *Attempt) idleLimits(q *Queue) (client, agent, dialog time.Time) {
-	last := a.ClientActiveAt
-	if a.AgentActiveAt.After(last) {
-		last = a.AgentActiveAt
+	if a.Channel() != ChannelChat || a.external() {
+		return
 	}
-	return later(a.ClientActiveAt, q.ClientIdleSec), later(a.AgentActiveAt, q.AgentIdleSec), later(last, q.DialogIdleSec)
+	for _, limit := range [...]struct { // of equal limits the last one counts
+		at     time.Time
+		reason Reason
+	}{
+		{later(a.AgentActiveAt, q.AgentIdleSec), ReasonAgentIdle},
+		{later(both, q.DialogIdleSec), ReasonDialogIdle},
+		{later(a.ClientActiveAt, q.ClientIdleSec), ReasonClientIdle},
+	} {
+		if !limit.at.IsZero() && !limit.at.After(a.TalkUntil) {
+			a.TalkUntil, a.TalkReason = limit.at, limit.reason
+		}
+	}
 }
 
 // talkDue ends a conversation that time alone ends.
@@ -74,17 +79,9 @@ func (s *step) talkDue(a *attempt) {
 		s.recover(a)
 		return
 	}
-	end := ending{result: ResultSuccess, reason: ReasonServed}
-	if a.Channel() == ChannelChat {
-		client, agent, dialog := a.idleLimits(&s.queueOf(a).cfg)
-		switch a.TalkUntil {
-		case client:
-			end.reason = ReasonClientIdle
-		case dialog:
-			end.reason = ReasonDialogIdle
-		case agent:
-			end = ending{result: ResultAbandoned, reason: ReasonAgentIdle}
-		}
+	end := ending{result: ResultSuccess, reason: a.TalkReason}
+	if end.reason == ReasonAgentIdle {
+		end.result = ResultAbandoned
 	}
 	if a.Channel() == ChannelCall {
 		end.cause = CauseNormalClearing
@@ -99,7 +96,7 @@ func (s *step) endConversation(a *attempt, end ending) {
 	a.EndedAt = s.when(a)
 	a.EndReason, a.EndResult = end.reason, end.result
 	a.setCause(end)
-	a.TalkUntil = time.Time{}
+	a.TalkUntil, a.TalkReason = time.Time{}, ""
 	if a.AgentChannel != "" {
 		s.orderHangup(a, LegAgent, &Offer{No: a.Accepted, Agent: *a.Agent, Channel: a.AgentChannel}, CauseNormalClearing)
 	}
@@ -120,10 +117,14 @@ func (s *step) close(c Close) error {
 	if err != nil {
 		return err
 	}
-	if a.State != StateBridged {
+	s.res.Attempt = &a.Attempt
+	switch a.State {
+	case StateBridged:
+	case StateProcessing:
+		return nil // a hang-up repeated (engine.md B.10, 14)
+	default:
 		return refuse(CodeBadState, "attempt %d is %s; only a bridged one can be closed", a.ID, a.State)
 	}
-	s.res.Attempt = &a.Attempt
 	end := ending{result: ResultSuccess, reason: ReasonServed}
 	if a.Channel() == ChannelCall {
 		end.cause = CauseNormalClearing

@@ -93,10 +93,10 @@ func (s *step) tick() {
 
 // agentDue ends the pause of an agent's channel.
 func (s *step) agentDue(g *agentState, channel int) {
-	g.st.Channels[channel].Block = ""
-	g.st.Channels[channel].Until = time.Time{}
-	s.touchAgent(g)
-	s.fireAgent(g, channel, AgentWaiting, 0)
+	c := &g.st.Channels[channel]
+	c.Block, c.Until = "", time.Time{}
+	state, since := c.now(s.whenAgent(g))
+	s.fireChannel(g, channel, state, since, 0)
 	s.e.indexAgent(g)
 }
 
@@ -132,11 +132,10 @@ func (s *step) waitDue(a *attempt) {
 		}
 		s.leaveWaiting(a, ReasonMaxWait)
 	case !a.NoAgentsUntil.IsZero() && !a.NoAgentsUntil.After(s.now):
-		if empty := s.e.emptyUntil(a, s.now); empty.After(s.now) {
-			a.NoAgentsUntil = empty
-			return
+		a.NoAgentsUntil = s.e.emptyUntil(a, s.now) // zero: the limit is off by now
+		if !a.NoAgentsUntil.IsZero() && !a.NoAgentsUntil.After(s.now) {
+			s.leaveWaiting(a, ReasonNoAgents)
 		}
-		s.leaveWaiting(a, ReasonNoAgents)
 	}
 }
 
@@ -153,10 +152,8 @@ func (e *Engine) emptyUntil(a *attempt, now time.Time) time.Time {
 		return later(now, q.cfg.NoAgentsSec)
 	}
 	since := a.JoinedAt
-	for id := range q.agents { // read only while nobody is online
-		if left := e.agents[id].st.Since; left.After(since) {
-			since = left
-		}
+	if k, ok := q.left.last(); ok && k.since > since.UnixMilli() {
+		since = time.UnixMilli(k.since).UTC()
 	}
 	return later(since, q.cfg.NoAgentsSec)
 }

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -15,7 +16,7 @@ type Engine struct {
 	agents   map[int64]*agentState
 	refs     map[string]int64 // agent by agent_ref
 	attempts map[int64]*attempt
-	channels map[string]int64 // attempt by the channel id of a leg
+	legs     legs
 	due      index[dueKey]
 }
 
@@ -23,6 +24,7 @@ type Engine struct {
 type attempt struct {
 	Attempt
 	dirty   bool
+	legs    []string  // as entered in Engine.legs
 	due     time.Time // as entered in Engine.due; zero = not there
 	waiting bool      // entered in its queue's waiting index
 	waitKey waitKey
@@ -47,6 +49,7 @@ type queueState struct {
 	open    map[int64]struct{} // open attempts
 	agents  map[int64]struct{} // agents who serve the queue
 	online  int                // those of them who are online
+	left    index[freeKey]     // those who are not, by when they last were
 }
 
 // waitKey orders those who wait: priority, then who came first.
@@ -88,7 +91,7 @@ func New(domain Domain) *Engine {
 		agents:   map[int64]*agentState{},
 		refs:     map[string]int64{},
 		attempts: map[int64]*attempt{},
-		channels: map[string]int64{},
+		legs:     newLegs(),
 		due:      newIndex(compareDue),
 	}
 }
@@ -103,13 +106,12 @@ func (e *Engine) Attempt(id int64) *Attempt {
 
 // AttemptByChannel returns a copy of the open attempt one of whose legs has the
 // channel id, or nil.
-func (e *Engine) AttemptByChannel(id string) *Attempt { return e.Attempt(e.channels[id]) }
+func (e *Engine) AttemptByChannel(id string) *Attempt { return e.Attempt(e.legs.of(id)) }
 
 // Queue returns a copy of the queue, or nil.
 func (e *Engine) Queue(id int64) *Queue {
 	if q := e.queues[id]; q != nil {
-		c := q.cfg
-		return &c
+		return q.cfg.clone()
 	}
 	return nil
 }
@@ -120,8 +122,7 @@ func (e *Engine) QueueByName(name string) *Queue { return e.Queue(e.names[name])
 // Agent returns copies of the agent and of what he is doing, or nils.
 func (e *Engine) Agent(id int64) (*Agent, *AgentState) {
 	if g := e.agents[id]; g != nil {
-		cfg := g.cfg
-		return &cfg, g.st.clone()
+		return g.cfg.clone(), g.st.clone()
 	}
 	return nil, nil
 }
@@ -158,6 +159,19 @@ func sortedIDs[S any](all map[int64]S) []int64 {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+func (q *Queue) clone() *Queue {
+	c := *q
+	c.Variables = maps.Clone(q.Variables)
+	return &c
+}
+
+func (a *Agent) clone() *Agent {
+	c := *a
+	c.Queues = slices.Clone(a.Queues)
+	c.Capacity = maps.Clone(a.Capacity)
+	return &c
 }
 
 func (s *AgentState) clone() *AgentState {

@@ -22,7 +22,7 @@ func (s *step) joinedAtSwitch(c SwitchReport) error {
 		return invalid("member_channel_id", "joined needs member_channel_id and destination")
 	}
 	if q != nil {
-		if open := s.e.attempts[s.e.channels[c.MemberChannelID]]; open != nil && open.Queue.ID == q.cfg.ID {
+		if open := s.e.attempts[s.e.legs.of(c.MemberChannelID)]; open != nil && open.Queue.ID == q.cfg.ID {
 			s.res.Attempt = &open.Attempt
 			s.res.Dropped = "this channel has joined the queue already"
 			return nil
@@ -137,6 +137,10 @@ func (s *step) missedAtSwitch(a *attempt, c SwitchReport) {
 func (s *step) agentEndedAtSwitch(a *attempt, c SwitchReport) {
 	switch a.State {
 	case StateBridged:
+		if !s.inConversation(a, c) {
+			s.res.Dropped = "that leg is not part of the conversation"
+			return
+		}
 		s.endConversation(a, endOfCall(c))
 	case StateOffering:
 		if i := s.reportedOffer(a, c); i >= 0 && !a.Offers[i].AcceptedAt.IsZero() && c.Reason == "" {
@@ -181,6 +185,11 @@ func (s *step) leftSwitch(a *attempt, c SwitchReport) {
 	case ReasonRecovered, ReasonShutdown:
 		end.result = ResultCancel
 		end.cause, end.sip = CauseSystemShutdown, 0
+	case ReasonCancelled:
+		end.result = ResultCancel
+		if end.cause == "" && end.sip == 0 {
+			end.cause = CauseManagerRequest
+		}
 	default:
 		end.result = ResultCancel
 	}
@@ -201,6 +210,10 @@ var leftReasons = []Reason{
 func (s *step) reconcile(c Reconcile) error {
 	s.at = notAfter(c.At, s.now)
 	at := s.at
+	live := make(map[string]bool, len(c.Live))
+	for _, channel := range c.Live {
+		live[channel] = true
+	}
 	for _, id := range sortedIDs(s.e.queues) {
 		q := s.e.queues[id]
 		if q.cfg.Distribution != DistributionExternal || c.Queues != nil && !slices.Contains(c.Queues, q.cfg.Name) {
@@ -208,7 +221,7 @@ func (s *step) reconcile(c Reconcile) error {
 		}
 		for _, attemptID := range sortedIDs(q.open) {
 			a := s.e.attempts[attemptID]
-			if a.State == StateProcessing || a.MemberChannelID != nil && slices.Contains(c.Live, *a.MemberChannelID) {
+			if a.State == StateProcessing || a.MemberChannelID != nil && live[*a.MemberChannelID] {
 				continue
 			}
 			s.at = at

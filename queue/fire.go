@@ -90,27 +90,42 @@ func (a *Attempt) ext(typ EventType, t time.Time, o *Offer) *Ext {
 	return x
 }
 
-// fireAgent appends an agent.state event about one channel, or, with channel
-// -1, about the status alone.
-func (s *step) fireAgent(g *agentState, channel int, state ChannelStateName, attemptID int64) {
-	d := AgentStateData{
-		AgentID: g.cfg.ID, AgentName: g.cfg.Name, Status: g.st.Status,
-		Since: g.st.Since.Format(instant),
+// whenAgent returns the instant of the agent's next event: never before his
+// last one, although a report may tell of something that happened earlier.
+func (s *step) whenAgent(g *agentState) time.Time {
+	if s.at.Before(g.st.LastAt) {
+		return g.st.LastAt
 	}
-	if g.st.Reason != "" {
-		d.Reason = &g.st.Reason
-	}
-	if channel >= 0 {
-		d.Channel, d.State, d.Since = &Channels[channel], &state, s.at.Format(instant)
-	}
+	return s.at
+}
+
+// fireStatus appends an agent.state event about the status alone.
+func (s *step) fireStatus(g *agentState) {
+	s.fireAgent(g, AgentStateData{Since: g.st.Since.Format(instant)})
+}
+
+// fireChannel appends an agent.state event about one channel, and the attempt
+// that changed it; 0 = time has.
+func (s *step) fireChannel(g *agentState, channel int, state ChannelStateName, since time.Time, attemptID int64) {
+	d := AgentStateData{Channel: &Channels[channel], State: &state, Since: since.Format(instant)}
 	if attemptID != 0 {
 		d.AttemptID = &attemptID
 	}
+	s.fireAgent(g, d)
+}
+
+func (s *step) fireAgent(g *agentState, d AgentStateData) {
+	d.AgentID, d.AgentName, d.Status = g.cfg.ID, g.cfg.Name, g.st.Status
+	if g.st.Reason != "" {
+		d.Reason = &g.st.Reason
+	}
+	t := s.whenAgent(g)
+	g.st.LastAt = t
 	g.st.Changes++
 	s.touchAgent(g)
 	s.res.Events = append(s.res.Events, Event{
 		ID: s.e.domain.derive("agent.state", g.cfg.ID, g.st.Changes), Type: EventAgentState,
-		DomainID: s.e.domain.ID, At: s.at,
+		DomainID: s.e.domain.ID, At: t,
 		Subject: &Subject{Kind: "agent", ID: strconv.FormatInt(g.cfg.ID, 10)},
 		Data:    mustJSON(d),
 	})
@@ -146,15 +161,19 @@ func (s *step) order(a *attempt, typ EventType, o *Offer, fill func(*Order)) {
 	}
 	ref := a.Queue
 	s.res.Events = append(s.res.Events, Event{
-		ID: s.e.domain.derive(kind, a.ID, no), Type: typ, DomainID: s.e.domain.ID, At: s.at,
+		ID: s.e.domain.derive(kind, a.ID, no), Type: typ, DomainID: s.e.domain.ID, At: s.when(a),
 		Queue: &ref, AttemptID: a.ID,
 		Subject: &Subject{Kind: "switch", ID: strconv.FormatInt(a.ID, 10)},
 		Data:    mustJSON(d),
 	})
 }
 
-// orderHangup orders the end of one leg.
+// orderHangup orders the end of one leg, unless its end is what this step was
+// told of.
 func (s *step) orderHangup(a *attempt, leg Leg, o *Offer, cause Cause) {
+	if o != nil && o.Channel == s.ended {
+		return
+	}
 	s.order(a, EventSwitchHangup, o, func(d *Order) { d.Leg, d.Cause = &leg, &cause })
 }
 

@@ -75,6 +75,16 @@ func (x *index[K]) first() (K, bool) {
 	return x.blocks[0][0], true
 }
 
+// last returns the largest key.
+func (x *index[K]) last() (K, bool) {
+	if x.size == 0 {
+		var none K
+		return none, false
+	}
+	b := x.blocks[len(x.blocks)-1]
+	return b[len(b)-1], true
+}
+
 // walk yields the keys in ascending order until yield returns false. The index
 // must not change meanwhile.
 func (x *index[K]) walk(yield func(K) bool) {

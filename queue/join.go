@@ -22,8 +22,8 @@ func (s *step) join(c Join) error {
 		return invalid("destination", "a call or chat needs a destination: the subscriber's address")
 	case c.MemberChannelID != "" && q.cfg.Type == Task:
 		return invalid("member_channel_id", "a task has no member leg")
-	case c.MemberChannelID != "" && s.e.channels[c.MemberChannelID] != 0:
-		return refuse(CodeLostRace, "channel %q is already in attempt %d", c.MemberChannelID, s.e.channels[c.MemberChannelID])
+	case c.MemberChannelID != "" && s.e.legs.of(c.MemberChannelID) != 0:
+		return refuse(CodeLostRace, "channel %q is already in attempt %d", c.MemberChannelID, s.e.legs.of(c.MemberChannelID))
 	case s.e.attempts[c.AttemptID] != nil || c.AttemptID <= 0:
 		return invalid("attempt_id", "a join needs a fresh attempt id")
 	}
@@ -56,6 +56,13 @@ func (s *step) newAttempt(q *queueState, c Join) *attempt {
 		if !c.MemberUnanswered {
 			a.MemberAnsweredAt = notAfter(c.MemberAnsweredAt, s.at)
 		}
+		switch { // answered no earlier than dialled (engine.md B.2)
+		case c.MemberUnanswered || !a.MemberAnsweredAt.Before(a.DialAt):
+		case unset(c.DialAt):
+			a.DialAt = a.MemberAnsweredAt
+		default:
+			a.MemberAnsweredAt = a.DialAt
+		}
 	}
 	a.WaitUntil = later(s.at, q.cfg.MaxWaitSec)
 	switch {
@@ -67,7 +74,6 @@ func (s *step) newAttempt(q *queueState, c Join) *attempt {
 	if !a.external() {
 		a.NoAgentsUntil = s.e.emptyUntil(a, s.at)
 	}
-	s.e.attempts[a.ID] = a
 	s.e.enter(a)
 	s.touch(a)
 	s.res.Attempt = &a.Attempt
@@ -76,11 +82,15 @@ func (s *step) newAttempt(q *queueState, c Join) *attempt {
 
 // notAfter returns t in milliseconds UTC, limit when t is not set or later.
 func notAfter(t, limit time.Time) time.Time {
-	if t.IsZero() || t.After(limit) {
+	if unset(t) || t.After(limit) {
 		return limit
 	}
 	return t.UTC().Truncate(time.Millisecond)
 }
+
+// unset reports whether an instant from outside says nothing. A switch writes
+// the epoch where it has no time; years before that could not all be stored.
+func unset(t time.Time) bool { return !t.After(time.Unix(0, 0)) }
 
 // merge lays over on top of base (engine.md D11) and shares with neither.
 func merge(base, over map[string]string) map[string]string {

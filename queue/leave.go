@@ -43,6 +43,7 @@ func (s *step) leave(a *attempt, end ending) {
 	}
 	a.State, a.Result, a.ResultReason = StateLeaving, end.result, end.reason
 	a.WaitUntil, a.NoAgentsUntil, a.TalkUntil, a.ProcessingUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	a.TalkReason = ""
 	s.fire(a, EventLeaving, nil)
 	if a.Agent != nil && !a.BridgedAt.IsZero() {
 		if g := s.e.agents[a.Agent.ID]; g != nil {

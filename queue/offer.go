@@ -32,7 +32,6 @@ func (s *step) offer(a *attempt, g *agentState, channel string) *Offer {
 	a.State = StateOffering
 	a.OfferingAt = o.At
 	a.AgentAnsweredAt = time.Time{}
-	s.e.channels[o.Channel] = a.ID
 	s.fire(a, EventOffering, &o)
 	s.order(a, EventSwitchRing, &o, nil)
 	s.hold(g, a, o.No, AgentOffering)
@@ -46,7 +45,6 @@ func (s *step) miss(a *attempt, i int, reason MissedReason, next State) {
 	o := a.Offers[i]
 	a.Offers = slices.Delete(a.Offers, i, i+1)
 	a.Misses++
-	delete(s.e.channels, o.Channel)
 	if len(a.Offers) == 0 || next == StateLeaving {
 		a.State = next
 		if next == StateWaiting && !a.external() {
@@ -104,12 +102,16 @@ func (s *step) punish(a *attempt, o Offer, reason MissedReason) {
 	if counts {
 		g.st.NoAnswers++
 	}
+	switch reason {
+	case MissedTimeout, MissedDeclined, MissedBusy:
+		g.st.Unreachables = 0
+	}
 	s.block(g, a, AgentMissed, delay)
 	switch {
 	case reason == MissedUnreachable && g.st.Unreachables >= unreachableLimit:
-		s.applyStatus(g, StatusOffline, "unreachable")
+		s.sendAway(g, StatusOffline, "unreachable")
 	case counts && q.MaxNoAnswer > 0 && g.st.NoAnswers >= q.MaxNoAnswer:
-		s.applyStatus(g, StatusBreakOut, "max_no_answer")
+		s.sendAway(g, StatusBreakOut, "max_no_answer")
 	}
 	switch reason {
 	case MissedMemberHangup, MissedCancelled:
@@ -170,36 +172,46 @@ func (s *step) accept(c Accept) error {
 		return err
 	}
 	s.res.Attempt = &a.Attempt
-	s.acceptOffer(a, i, c.AgentChannelID)
-	if c.Bridged && a.State == StateOffering {
-		s.bridge(a, a.findOffer(c.AgentID, c.OfferNo))
+	first := s.acceptOffer(a, i, c.AgentChannelID)
+	switch {
+	case c.Bridged:
+		s.bridge(a, i)
+	case first:
+		s.connect(a, i)
 	}
 	return nil
 }
 
-// acceptOffer notes the yes to the open offer i. A second one changes nothing.
-func (s *step) acceptOffer(a *attempt, i int, channel string) {
+// acceptOffer notes the yes to the open offer i. A second one changes nothing
+// and gives false.
+func (s *step) acceptOffer(a *attempt, i int, channel string) bool {
 	o := &a.Offers[i]
 	if !o.AcceptedAt.IsZero() {
-		return
+		return false
 	}
 	s.touch(a)
 	if channel != "" && channel != o.Channel {
-		delete(s.e.channels, o.Channel)
 		o.Channel = channel
-		s.e.channels[channel] = a.ID
 	}
 	t := s.when(a)
 	o.AcceptedAt = t
 	agent := o.Agent
 	a.Agent, a.Accepted, a.AgentChannel, a.AgentAnsweredAt = &agent, o.No, o.Channel, t
-	if a.external() {
+	return true
+}
+
+// connect brings the member and the agent who has accepted together: by an
+// order to the switch, or, in a chat or task, at once. A switch that
+// distributes does it by itself.
+func (s *step) connect(a *attempt, i int) {
+	switch {
+	case a.external():
 		return
-	}
-	if a.Channel() != ChannelCall {
+	case a.Channel() != ChannelCall:
 		s.bridge(a, i)
 		return
 	}
+	o := &a.Offers[i]
 	o.Deadline = later(s.at, max(1, s.queueOf(a).cfg.BridgeTimeoutSec))
 	s.order(a, EventSwitchBridge, o, nil)
 }

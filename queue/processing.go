@@ -72,7 +72,7 @@ func reported(result CCResult) ending {
 	return ending{result: result, reason: reason}
 }
 
-// renew gives more time for processing (engine.md B.10, 9).
+// renew moves the end of the processing by its length (engine.md B.10, 9).
 func (s *step) renew(c Renew) error {
 	a, err := s.held(c.AttemptID, c.AgentID)
 	if err != nil {
@@ -82,12 +82,14 @@ func (s *step) renew(c Renew) error {
 	switch {
 	case a.State != StateProcessing:
 		return refuse(CodeBadState, "attempt %d is %s; only processing can be renewed", a.ID, a.State)
+	case !s.now.Before(a.ProcessingUntil):
+		return refuse(CodeBadState, "the processing of attempt %d is over", a.ID)
 	case q.Renewals > 0 && a.RenewalsUsed >= q.Renewals:
 		return refuse(CodeBadState, "attempt %d has used its %d renewals", a.ID, q.Renewals)
 	}
 	s.res.Attempt = &a.Attempt
 	s.touch(a)
 	a.RenewalsUsed++
-	a.ProcessingUntil = later(s.now, max(1, q.ProcessingSec))
+	a.ProcessingUntil = later(a.ProcessingUntil, max(1, q.ProcessingSec))
 	return nil
 }

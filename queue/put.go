@@ -9,8 +9,9 @@ import (
 // another replica. An engine built by Put alone equals the one that stepped.
 // An *Attempt in the state leaving, or a *Removed, takes the thing away.
 //
-// The order does not matter, except that an attempt's queue must be known when
-// the attempt comes; Put therefore takes queues first, attempts last.
+// The order of the records of one call does not matter. An attempt whose queue
+// is neither known nor among them is passed over, and so is the state of an
+// unknown agent.
 func (e *Engine) Put(records ...Record) {
 	for _, r := range records {
 		if q, ok := r.(*Queue); ok {
@@ -47,12 +48,12 @@ func (e *Engine) putQueue(cfg *Queue) {
 	q := e.queues[cfg.ID]
 	if q == nil {
 		q = &queueState{
-			waiting: newIndex(compareWait), free: newIndex(compareFree),
+			waiting: newIndex(compareWait), free: newIndex(compareFree), left: newIndex(compareFree),
 			open: map[int64]struct{}{}, agents: map[int64]struct{}{},
 		}
 		e.queues[cfg.ID] = q
 	} else {
-		delete(e.names, q.cfg.Name)
+		forget(e.names, q.cfg.Name, cfg.ID)
 	}
 	q.cfg = *cfg
 	e.names[cfg.Name] = cfg.ID
@@ -72,6 +73,8 @@ func (e *Engine) serve(g *agentState, q *queueState) {
 	q.agents[g.cfg.ID] = struct{}{}
 	if g.st.Status == StatusOnline {
 		q.online++
+	} else if !g.st.LeftAt.IsZero() {
+		q.left.insert(g.leftKey())
 	}
 }
 
@@ -80,6 +83,33 @@ func (e *Engine) unserve(g *agentState, q *queueState) {
 	delete(q.agents, g.cfg.ID)
 	if g.st.Status == StatusOnline {
 		q.online--
+	} else {
+		q.left.remove(g.leftKey())
+	}
+}
+
+func (g *agentState) leftKey() freeKey {
+	return freeKey{since: g.st.LeftAt.UnixMilli(), id: g.cfg.ID}
+}
+
+// restate changes what the agent is doing by f, and his place in his queues.
+func (e *Engine) restate(g *agentState, f func()) {
+	each := func(do func(*agentState, *queueState)) {
+		for _, id := range g.cfg.Queues {
+			if q := e.queues[id]; q != nil {
+				do(g, q)
+			}
+		}
+	}
+	each(e.unserve)
+	f()
+	each(e.serve)
+}
+
+// forget removes a name, unless it means another by now.
+func forget(names map[string]int64, name string, id int64) {
+	if names[name] == id {
+		delete(names, name)
 	}
 }
 
@@ -96,9 +126,7 @@ func (e *Engine) putAgent(cfg *Agent) {
 		}
 	}
 	g.free = nil
-	if g.cfg.Ref != "" {
-		delete(e.refs, g.cfg.Ref)
-	}
+	forget(e.refs, g.cfg.Ref, cfg.ID)
 	g.cfg = *cfg
 	if cfg.Ref != "" {
 		e.refs[cfg.Ref] = cfg.ID
@@ -116,23 +144,19 @@ func (e *Engine) putAgentState(st *AgentState) {
 	if g == nil {
 		return
 	}
-	e.countOnline(g, -1)
-	g.st = *st.clone()
-	e.countOnline(g, +1)
+	e.restate(g, func() { g.st = *st.clone() })
 	e.indexAgent(g)
 }
 
 func (e *Engine) putAttempt(r *Attempt) {
 	if old := e.attempts[r.ID]; old != nil {
-		e.exit(old)
 		old.State = StateLeaving
-		e.indexAttempt(old)
+		e.exit(old)
 	}
 	if r.State == StateLeaving || e.queues[r.Queue.ID] == nil {
 		return
 	}
 	a := &attempt{Attempt: *r.Clone()}
-	e.attempts[a.ID] = a
 	e.enter(a)
 	e.indexAttempt(a)
 }
@@ -159,7 +183,7 @@ func (e *Engine) removeQueue(id int64) {
 		g := e.agents[key.id]
 		g.free = slices.DeleteFunc(g.free, func(x int64) bool { return x == id })
 	}
-	delete(e.names, q.cfg.Name)
+	forget(e.names, q.cfg.Name, id)
 	delete(e.queues, id)
 }
 
@@ -179,49 +203,28 @@ func (e *Engine) removeAgent(id int64) {
 		g.st.Channels[ch].Until = time.Time{}
 	}
 	e.indexAgent(g)
-	if g.cfg.Ref != "" {
-		delete(e.refs, g.cfg.Ref)
-	}
+	forget(e.refs, g.cfg.Ref, id)
 	delete(e.agents, id)
 }
 
-// enter finds the attempt by its legs and its queue.
+// enter takes the attempt among the open ones.
 func (e *Engine) enter(a *attempt) {
+	e.attempts[a.ID] = a
 	e.queues[a.Queue.ID].open[a.ID] = struct{}{}
-	if a.MemberChannelID != nil {
-		e.channels[*a.MemberChannelID] = a.ID
-	}
-	for i := range a.Offers {
-		e.channels[a.Offers[i].Channel] = a.ID
-	}
-	if a.AgentChannel != "" {
-		e.channels[a.AgentChannel] = a.ID
-	}
 }
 
-// exit forgets the attempt. Its leg ids stay with a later attempt of the same
-// call.
+// exit forgets an attempt that is in the state leaving.
 func (e *Engine) exit(a *attempt) {
 	delete(e.attempts, a.ID)
 	if q := e.queues[a.Queue.ID]; q != nil {
 		delete(q.open, a.ID)
 	}
-	forget := func(channel string) {
-		if e.channels[channel] == a.ID {
-			delete(e.channels, channel)
-		}
-	}
-	if a.MemberChannelID != nil {
-		forget(*a.MemberChannelID)
-	}
-	for i := range a.Offers {
-		forget(a.Offers[i].Channel)
-	}
-	forget(a.AgentChannel)
+	e.indexAttempt(a)
 }
 
 // indexAttempt brings the attempt's places in the indexes up to date.
 func (e *Engine) indexAttempt(a *attempt) {
+	e.indexLegs(a)
 	key := waitKey{priority: a.Priority, joined: a.JoinedAt.UnixMilli(), id: a.ID}
 	if waits := a.State == StateWaiting; waits != a.waiting {
 		if q := e.queues[a.Queue.ID]; waits {

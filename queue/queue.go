@@ -107,7 +107,8 @@ type Queue struct {
 	MaxWaiting int `json:"max_waiting"`
 	// MaxOffers ends a task after so many misses; 0 = no limit.
 	MaxOffers int `json:"max_offers"`
-	// MaxTalkSec ends a conversation that nobody ended (safety net); 0 = 4 h.
+	// MaxTalkSec ends a conversation that nobody ended (safety net); 0 = 4 h, in
+	// a chat after the last message.
 	MaxTalkSec int `json:"max_talk_sec"`
 
 	// Delays of an agent's channel after a miss (engine.md B.10, 2).

@@ -8,6 +8,7 @@ type step struct {
 	// now is the instant of the command; at is when the thing happened that it
 	// reports, which may be earlier for a switch's report.
 	now, at  time.Time
+	ended    string // the agent leg whose end the command reports
 	res      Result
 	attempts []*attempt    // changed, in order of first change
 	agents   []*agentState // changed, in order of first change

@@ -16,11 +16,21 @@ func (s *step) switchReport(c SwitchReport) error {
 		s.res.Dropped = "no open attempt has that id or channel"
 		return nil
 	}
-	if leg != "" {
-		c.Leg = leg
+	if leg == "" && c.ChannelID != "" && c.Event != SwitchOffered && c.Event != SwitchLeft {
+		s.res.Attempt, s.res.Dropped = &a.Attempt, "that channel is no leg of the attempt, or no longer"
+		return nil
 	}
-	if c.Leg == "" && (c.Event == SwitchRinging || c.Event == SwitchAnswered || c.Event == SwitchEnded || c.Event == SwitchMessage) {
-		return invalid("leg", `leg is "member" or "agent"`)
+	switch c.Event {
+	case SwitchRinging, SwitchAnswered, SwitchEnded, SwitchMessage: // about one leg
+		if leg != "" {
+			c.Leg = leg
+		}
+		if c.Leg == "" && (c.OfferNo != 0 || c.namesAgent() || c.AgentChannelID != "") {
+			c.Leg = LegAgent
+		}
+		if c.Leg == "" {
+			return invalid("leg", `leg is "member" or "agent"`)
+		}
 	}
 	s.at = notAfter(c.At, s.now)
 	if s.at.Before(a.LastAt) {
@@ -59,32 +69,6 @@ func (c *SwitchReport) validate() error {
 
 func notInCause(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' }
 
-// reported returns the attempt that the report is about, and the leg when the
-// channel id tells it.
-func (s *step) reported(c *SwitchReport) (*attempt, Leg) {
-	id := c.AttemptID
-	if id == 0 {
-		id = s.e.channels[c.ChannelID]
-	}
-	a := s.e.attempts[id]
-	if a == nil || c.ChannelID == "" {
-		return a, ""
-	}
-	if a.MemberChannelID != nil && *a.MemberChannelID == c.ChannelID {
-		return a, LegMember
-	}
-	for i := range a.Offers {
-		if a.Offers[i].Channel == c.ChannelID {
-			c.OfferNo = a.Offers[i].No
-			return a, LegAgent
-		}
-	}
-	if a.AgentChannel == c.ChannelID {
-		return a, LegAgent
-	}
-	return a, ""
-}
-
 // engineReport carries out a report about an attempt that the engine
 // distributes. What does not fit the state is late or repeated, and dropped.
 func (s *step) engineReport(a *attempt, c SwitchReport) {
@@ -119,25 +103,6 @@ func (s *step) engineReport(a *attempt, c SwitchReport) {
 	}
 }
 
-// reportedOffer returns the place of the open offer that the report means: by
-// its number, its agent, its channel, or the only one that is open; -1 if none.
-func (s *step) reportedOffer(a *attempt, c SwitchReport) int {
-	agent := c.AgentID
-	if agent == 0 && c.AgentRef != "" {
-		agent = s.e.refs[c.AgentRef]
-	}
-	for i := range a.Offers {
-		o := &a.Offers[i]
-		if o.No == c.OfferNo || o.Agent.ID == agent || o.Channel == c.AgentChannelID {
-			return i
-		}
-	}
-	if len(a.Offers) == 1 && c.OfferNo == 0 && agent == 0 && c.AgentRef == "" && c.AgentChannelID == "" {
-		return 0
-	}
-	return -1
-}
-
 func (s *step) legAnswered(a *attempt, c SwitchReport) {
 	if c.Leg == LegMember {
 		if a.MemberAnsweredAt.IsZero() {
@@ -151,14 +116,26 @@ func (s *step) legAnswered(a *attempt, c SwitchReport) {
 		s.res.Dropped = "no offer of the attempt is open"
 		return
 	}
-	s.acceptOffer(a, i, c.AgentChannelID)
+	if s.acceptOffer(a, i, c.AgentChannelID) {
+		s.connect(a, i)
+	}
 }
 
 // bridgeFailed: the attempt waits again when its member is still there
 // (engine.md B.6).
 func (s *step) bridgeFailed(a *attempt, i int, c SwitchReport) {
-	a.AgentCause = c.Cause
-	s.missPooled(a, i, MissedBridgeFailed)
+	if c.Leg != LegMember {
+		a.AgentCause = c.Cause
+		s.missPooled(a, i, MissedBridgeFailed)
+		return
+	}
+	end := ending{result: ResultAbandoned, reason: ReasonBridgeFailed, cause: c.Cause, sip: c.SIPCode}
+	if end.cause == "" && end.sip == 0 {
+		end.cause = CauseTemporaryFailure
+	}
+	a.EndedAt = s.when(a)
+	s.miss(a, i, MissedBridgeFailed, StateLeaving)
+	s.leave(a, end)
 }
 
 // legEnded is the end of one leg: of the waiting, of an offer, or of the
@@ -173,15 +150,12 @@ func (s *step) legEnded(a *attempt, c SwitchReport) {
 		return
 	}
 	if a.State == StateBridged {
-		if c.ChannelID != "" && c.ChannelID != a.AgentChannel {
+		if !s.inConversation(a, c) {
 			s.res.Dropped = "that leg is not part of the conversation"
 			return
 		}
-		end := endOfCall(c)
-		if end.reason != ReasonTransferred {
-			s.orderHangup(a, LegMember, nil, end.cause)
-		}
-		s.endConversation(a, end)
+		s.ended = a.AgentChannel
+		s.agentHungUp(a, c)
 		return
 	}
 	i := s.reportedOffer(a, c)
@@ -189,12 +163,28 @@ func (s *step) legEnded(a *attempt, c SwitchReport) {
 		s.res.Dropped = "no offer of the attempt is open"
 		return
 	}
+	s.ended = a.Offers[i].Channel
 	a.AgentCause = c.Cause
 	reason := missedBy(c)
 	if !a.Offers[i].AcceptedAt.IsZero() && reason != MissedUnreachable {
 		reason = MissedDeclined // answered and hung up before the connection (engine.md B.9)
 	}
 	s.missPooled(a, i, reason)
+}
+
+// agentHungUp ends the conversation from the agent's side. The caller's leg is
+// ended by us, so its cause is ours; the agent's own is told when it says that
+// something went wrong. A transferred caller lives on.
+func (s *step) agentHungUp(a *attempt, c SwitchReport) {
+	if end := endOfCall(c); end.reason == ReasonTransferred {
+		s.endConversation(a, end)
+		return
+	}
+	if c.Cause != "" && c.Cause.Class() != ClassNormal {
+		a.AgentCause = c.Cause
+	}
+	s.orderHangup(a, LegMember, nil, CauseNormalClearing)
+	s.endConversation(a, ending{result: ResultSuccess, reason: ReasonServed, cause: CauseNormalClearing})
 }
 
 // memberEnded is the end of the member leg of an attempt that is not over.
