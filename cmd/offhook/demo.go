@@ -208,8 +208,11 @@ func (d *demo) openDatabase(ctx context.Context) error {
 	return nil
 }
 
-// committed sees the events of every commit.
+// committed sees the events of every commit, each of one domain.
 func (d *demo) committed(events []queue.Event) {
+	if len(events) == 0 || events[0].DomainID != firstDomain {
+		return
+	}
 	d.ledger.committed(events)
 	d.inbox.put(events)
 }

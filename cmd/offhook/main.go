@@ -76,6 +76,7 @@ Start with 'offhook demo': it needs nothing but Postgres binaries.`,
 		newReceiveCommand(),
 		newMigrateCommand(),
 		newKeysCommand(),
+		newDomainsCommand(),
 		newConfigCommand(),
 		newVersionCommand(),
 	)

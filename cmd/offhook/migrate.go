@@ -1,10 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
+	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/offhook/offhook/store"
 )
 
 func newMigrateCommand() *cobra.Command {
@@ -16,16 +19,53 @@ it starts; several servers that start at once wait for each other.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(&cobra.Command{
-		Use:   "up",
-		Short: "Apply what is missing",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withDatabase(cmd, func(context.Context, *database) error {
-				_, err := fmt.Fprintln(cmd.OutOrStdout(), "the schema is up to date")
-				return err
-			})
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "up",
+			Short: "Apply what is missing",
+			Args:  noArgs,
+			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd, true) },
 		},
-	})
+		&cobra.Command{
+			Use:   "status",
+			Short: "List the steps of the schema and which of them the database has",
+			Args:  noArgs,
+			RunE:  func(cmd *cobra.Command, _ []string) error { return migrate(cmd, false) },
+		},
+	)
 	return cmd
+}
+
+func migrate(cmd *cobra.Command, up bool) error {
+	cfg, err := loadConfig()
+	if err != nil {
+		return err
+	}
+	if cfg.DatabaseURL == "" {
+		return errNoDatabase
+	}
+	ctx := cmd.Context()
+	pool, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns})
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	if up {
+		if err := store.Migrate(ctx, pool); err != nil {
+			return err
+		}
+	}
+	steps, err := store.Migrations(ctx, pool)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 4, 2, ' ', 0)
+	for _, s := range steps {
+		applied := "pending"
+		if !s.AppliedAt.IsZero() {
+			applied = s.AppliedAt.Format(time.RFC3339)
+		}
+		fmt.Fprintf(w, "%s\t%s\n", s.Name, applied)
+	}
+	return w.Flush()
 }

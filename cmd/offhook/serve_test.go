@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -169,9 +170,14 @@ func TestServeRefusesWhatItCannotRelyOn(t *testing.T) {
 // TestKeysOpenTheServer makes, lists and revokes a key beside a running server.
 func TestKeysOpenTheServer(t *testing.T) {
 	t.Parallel()
+	migrated := false
 	env := []string{"OFFHOOK_DATABASE_URL=" + storetest.Empty(t), "OFFHOOK_KEY_RING=" + store.NewKeyRingText("k")}
-	if got := runOffhook(t, env, "migrate", "up"); got.code != exitDone {
-		t.Fatalf("migrate up: %d, %s", got.code, got.stderr)
+	for _, verb := range []string{"status", "up", "status"} {
+		got := runOffhook(t, env, "migrate", verb)
+		if pending := strings.Contains(got.stdout, "pending"); got.code != exitDone || pending != (verb == "status" && !migrated) {
+			t.Fatalf("migrate %s: %d, %s%s", verb, got.code, got.stdout, got.stderr)
+		}
+		migrated = migrated || verb == "up"
 	}
 	server := startServer(t, env)
 	got := runOffhook(t, env, "keys", "create", "--role", "admin", "--name", "first")
@@ -201,5 +207,38 @@ func TestKeysOpenTheServer(t *testing.T) {
 	}
 	if code, logs := server.stop(); code != exitDone {
 		t.Errorf("the server ends with %d:\n%s", code, logs)
+	}
+}
+
+// TestDomainsAreServedSeparately makes a second domain; its key opens only its
+// own queues.
+func TestDomainsAreServedSeparately(t *testing.T) {
+	t.Parallel()
+	env := []string{"OFFHOOK_DATABASE_URL=" + storetest.URL(t), "OFFHOOK_KEY_RING=" + store.NewKeyRingText("k")}
+	if got := runOffhook(t, env, "domains", "create", "north"); got.code != exitDone || got.stdout != "2\n" {
+		t.Fatalf("domains create: %d, %q, %s", got.code, got.stdout, got.stderr)
+	}
+	if got := runOffhook(t, env, "domains", "create", "north"); got.code != exitFailed || !strings.Contains(got.stderr, "taken") {
+		t.Errorf("a second one of the name: %d, %s", got.code, got.stderr)
+	}
+	if got := runOffhook(t, env, "domains", "list"); !strings.Contains(got.stdout, "north") || !strings.Contains(got.stdout, "default") {
+		t.Errorf("domains list prints:\n%s", got.stdout)
+	}
+	server := startServer(t, env)
+	clients := map[string]*restClient{}
+	var made struct{ ID int64 }
+	for _, domain := range []string{"1", "2"} {
+		key := strings.TrimSpace(runOffhook(t, env, "keys", "create", "--role", "admin", "--domain", domain).stdout)
+		clients[domain] = newRESTClient("http://"+server.address, key)
+		if err := clients[domain].post(t.Context(), "/v1/queues", map[string]string{"name": "sales", "type": "inbound"}, &made); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := fmt.Sprintf("/v1/queues/%d", made.ID) // of domain 2
+	if err := clients["2"].call(t.Context(), http.MethodGet, path, nil, &made); err != nil {
+		t.Error(err)
+	}
+	if err := clients["1"].call(t.Context(), http.MethodGet, path, nil, &made); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("domain 1 reads a queue of domain 2: %v", err)
 	}
 }

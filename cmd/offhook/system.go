@@ -59,9 +59,13 @@ func newSystem(ctx context.Context, cfg systemConfig) (*system, error) {
 	s.dispatcher = dispatcher.New(s.delivery, dispatcher.Config{
 		Now: time.Now, Logger: cfg.logger, Guard: cfg.guard, UserAgent: "offhook/" + version,
 	})
-	for _, id := range []int64{firstDomain} {
-		s.desks[id] = desk.New(cfg.db.DeskLog(id), desk.Config{
-			Now: time.Now, Logger: cfg.logger.With("domain", id), OnCommit: s.committed,
+	domains, err := cfg.db.Domains(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range domains {
+		s.desks[d.ID] = desk.New(cfg.db.DeskLog(d.ID), desk.Config{
+			Now: time.Now, Logger: cfg.logger.With("domain", d.ID), OnCommit: s.committed,
 		})
 	}
 	metrics := prometheus.NewRegistry()
