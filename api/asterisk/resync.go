@@ -247,10 +247,11 @@ func (r *resync) live() []string {
 }
 
 // inQueue reports whether the channel executes the application Queue, waiting or
-// talking. A switch that does not say is believed to.
+// talking; the agents' channels say AppQueue. A switch that does not say is
+// believed to.
 func inQueue(line *Packet) bool {
 	app := line.Value("Application")
-	return app == "" || app == "Queue" || app == "AppQueue"
+	return app == "" || app == "Queue"
 }
 
 func (t *Translator) queueNames() []string {
