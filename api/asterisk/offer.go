@@ -226,11 +226,11 @@ func (o *offer) cause() ending {
 
 // missed closes the offer with its report.
 func (t *Translator) missed(o *offer, reason queue.MissedReason, at time.Time) []queue.Command {
+	o.call.drop(o)
 	if o.closed {
 		return nil
 	}
 	t.release(o)
-	o.call.drop(o)
 	e := o.cause()
 	return append([]queue.Command{queue.SwitchReport{
 		ChannelID: o.call.uid, Event: queue.SwitchMissed, At: at, Reason: string(reason),

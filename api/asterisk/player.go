@@ -220,7 +220,7 @@ func broken(offset int64, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &SyntaxError{Offset: offset, Detail: "compressed data ends early"}
+		return &SyntaxError{Offset: offset, Detail: "compressed data ends early (the place is that in the unpacked data)"}
 	case errors.Is(err, gzip.ErrChecksum), errors.Is(err, gzip.ErrHeader):
 		return &SyntaxError{Offset: offset, Detail: "compressed data is corrupt: " + err.Error()}
 	default:

@@ -118,12 +118,15 @@ func (t *Translator) rebuild() {
 func (t *Translator) dismiss(r *resync) {
 	for _, iface := range sortedKeys(t.members) {
 		m := t.members[iface]
+		had := len(m.queues)
 		for q := range m.queues {
 			if !r.members[seat{q, iface}] {
 				delete(m.queues, q)
 			}
 		}
-		t.tell(m, t.now)
+		if len(m.queues) < had {
+			t.tell(m, t.now)
+		}
 	}
 }
 

@@ -99,6 +99,15 @@ func TestRebuild(t *testing.T) {
 		},
 		want: []string{"left u.10 key_exit", "joined u.10 sales", "reconcile sales,support: u.10"},
 	}, {
+		name: "a connection that waits behind a held miss when its call is found gone",
+		script: "1 Newchannel c=10\n1 QueueCallerJoin c=10 q=support\n1 AgentCalled c=10 d=11 a=Ann\n" +
+			"1 QueueCallerJoin c=20 q=support\n1 AgentCalled c=20 d=21 a=Bob\n1 AgentCalled c=20 d=22 a=Cid\n" +
+			"2 AgentRingNoAnswer c=10 d=11 a=Ann\n2 AgentConnect c=20 d=22 a=Cid",
+		lists: []string{
+			queues, "Event=CoreShowChannel ActionID=c-1 Uniqueid=u.10 Application=Queue", channels,
+		},
+		want: []string{"missed u.10 PJSIP/ann timeout", "bridged u.20 PJSIP/cid", "reconcile support: u.10"},
+	}, {
 		name:   "the login may not list channels",
 		script: "1 QueueCallerJoin c=10 q=support",
 		lists: []string{

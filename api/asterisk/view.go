@@ -12,8 +12,15 @@ const enough = 100
 
 func (v *view) learn(p *Packet) {
 	v.events++
-	v.calls = v.calls || p.has("call")
-	v.dialplan = v.dialplan || p.has("dialplan")
+	switch p.Event() {
+	case "VarSet":
+		v.dialplan = true
+	case "Newchannel", "DialEnd", "HangupRequest", "Hangup":
+		v.calls = true
+	default:
+		v.calls = v.calls || p.has("call")
+		v.dialplan = v.dialplan || p.has("dialplan")
+	}
 }
 
 // agentsOnly: the login certainly sees neither channels nor variables.
