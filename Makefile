@@ -5,7 +5,7 @@ GO      ?= go
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The version is stamped by hand, because the Go tool refuses to build in a
 # clone that belongs to another user when it is to read git itself.
-BUILD    = $(GO) build -buildvcs=false -trimpath -ldflags '-X main.version=$(VERSION)'
+BUILD    = $(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)'
 # Linters are pinned in a module file of their own: they are no dependency of offhook.
 TOOL     = $(GO) tool -modfile=deploy/tools.mod
 

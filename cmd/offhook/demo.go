@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/queue"
-	"github.com/offhook/offhook/queue/sim"
 	"github.com/offhook/offhook/store"
 	"github.com/offhook/offhook/store/localpg"
 )
@@ -44,7 +42,7 @@ receiver kept. It ends with 0 only when nothing is missing and all is in order.`
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd, opt) },
 	}
 	f := cmd.Flags()
-	f.DurationVar(&opt.length, "for", 20*time.Second, "how long new customers come; then everybody inside is served")
+	f.DurationVar(&opt.length, "for", 15*time.Second, "how long new customers come; then everybody inside is served")
 	f.Float64Var(&opt.speed, "speed", 1, "how much faster people are than in real life")
 	f.Uint64Var(&opt.seed, "seed", 1, "which customers come")
 	f.BoolVar(&opt.json, "json", false, "JSON lines instead of text")
@@ -215,111 +213,6 @@ func (d *demo) committed(events []queue.Event) {
 	}
 	d.ledger.committed(events)
 	d.inbox.put(events)
-}
-
-var (
-	errServerGone = errors.New("the server has ended")
-	errDrain      = fmt.Errorf("not everything arrived within %s after the last customer", drainTime)
-)
-
-// play registers the receiver, lets the centre and the recordings run, and
-// waits until everything has arrived, or until something ends early.
-func (d *demo) play(ctx context.Context, rest *restClient, server *task) error {
-	endpoint, secret, err := rest.registerEndpoint(ctx, d.receiver.url)
-	if err != nil {
-		return err
-	}
-	if err := d.receiver.tell(secret); err != nil {
-		return err
-	}
-	suffix := ""
-	if d.db.private == nil {
-		// Somebody's own database: other queues may have these names.
-		suffix = time.Now().Format(" demo-150405")
-	}
-	queues, agents, err := rest.buildCentre(ctx, suffix)
-	if err != nil {
-		return err
-	}
-	defer d.leaveClean(ctx, rest, endpoint, queues, agents)
-	d.view.say("centre    %d queues, %d agents, seed %d", len(queues), len(agents), d.opt.seed)
-	d.view.say("switch    %s of a real Asterisk\n", recordings())
-
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	centre := sim.New(d.opt.seed, sim.Config{Queues: queues, Agents: agents, Length: d.opt.length, Speed: d.opt.speed})
-	desk := d.system.desks[firstDomain]
-	g, playing := errgroup.WithContext(ctx)
-	g.Go(func() error { return runCentre(playing, centre, d.inbox, desk) })
-	for _, lane := range captureLanes {
-		g.Go(func() error { return runCaptures(playing, lane, d.opt.speed, desk) })
-	}
-	players := start(g.Wait)
-	err = d.follow(ctx, players, server)
-	stop()
-	if ended := players.wait(); err == nil {
-		err = ended
-	}
-	return err
-}
-
-// leaveClean takes back what the demo made in somebody's own database; the log
-// keeps what happened. A queue in which somebody still waits stays.
-func (d *demo) leaveClean(ctx context.Context, rest *restClient, endpoint string, queues []queue.Queue, agents []queue.Agent) {
-	if d.db.private != nil {
-		return
-	}
-	made := []string{"/v1/endpoints/" + endpoint}
-	for _, a := range agents {
-		made = append(made, fmt.Sprintf("/v1/agents/%d", a.ID))
-	}
-	for _, q := range queues {
-		made = append(made, fmt.Sprintf("/v1/queues/%d", q.ID))
-	}
-	for _, path := range made {
-		if err := rest.remove(context.WithoutCancel(ctx), path); err != nil {
-			fmt.Fprintf(d.complaints, "offhook demo: %v\n", err)
-		}
-	}
-}
-
-// follow shows what flows until it is over: players have ended and everything
-// they caused has arrived.
-func (d *demo) follow(ctx context.Context, players, server *task) error {
-	show := time.NewTicker(d.view.every())
-	defer show.Stop()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	deadline := time.NewTimer(d.opt.length + drainTime)
-	defer deadline.Stop()
-	playing, receiver := players.done, d.receiver.ended
-	var gone <-chan time.Time
-	for {
-		select {
-		case <-ctx.Done():
-			return errors.New("interrupted")
-		case <-server.done:
-			return fmt.Errorf("%w: %w", errServerGone, server.err)
-		case <-receiver:
-			// It goes on for a moment, to show what is stored while nobody listens.
-			receiver, gone = nil, time.After(afterReceiver)
-		case <-gone:
-			return d.receiver.gone()
-		case <-playing:
-			if players.err != nil {
-				return players.err
-			}
-			playing = nil
-		case <-show.C:
-			d.view.show(d.ledger.progress())
-		case <-look.C:
-			if playing == nil && receiver != nil && d.ledger.drained() {
-				return nil
-			}
-		case <-deadline.C:
-			return errDrain
-		}
-	}
 }
 
 // conclude reads the log back, compares, and prints. Its last line is the

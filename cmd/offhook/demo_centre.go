@@ -75,114 +75,56 @@ func runCentre(ctx context.Context, c *sim.Centre, in *inbox, to commander) erro
 	return nil
 }
 
-// captures are recordings of a real Asterisk, made for this project: each list
-// is played one after the other, the lists beside each other.
+// captures are recordings of a real Asterisk, made for this project: an agent
+// who answers, three phones that ring at once, a caller who waits too long. No
+// phone is in two of them, so they can be played beside each other.
 //
 //go:embed demo/*.gz
 var captures embed.FS
 
-var captureLanes = [][]string{
-	{"s01-answered-agent-completes.ami.gz", "s14-ringall-one-answers.ami.gz"},
-	{"s30-sip-caller-sip-agent.ami.gz"},
-}
-
-// recordings says how many there are.
-func recordings() string {
-	n := 0
-	for _, lane := range captureLanes {
-		n += len(lane)
+// recordings names them.
+func recordings() ([]string, error) {
+	entries, err := captures.ReadDir("demo")
+	if err != nil {
+		return nil, fmt.Errorf("list the recordings: %w", err)
 	}
-	return fmt.Sprintf("%d recordings", n)
-}
-
-// runCaptures plays a list of recordings as if the switch were speaking now.
-func runCaptures(ctx context.Context, names []string, speed float64, to commander) error {
-	for _, name := range names {
-		if err := runCapture(ctx, name, speed, to); err != nil {
-			return fmt.Errorf("play %s: %w", name, err)
-		}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
 	}
-	return nil
+	return names, nil
 }
 
-func runCapture(ctx context.Context, name string, speed float64, to commander) error {
+// runCapture plays a recording over REST, as if the switch were speaking now.
+func runCapture(ctx context.Context, name string, f *feeder) error {
 	file, err := captures.Open(path.Join("demo", name))
 	if err != nil {
-		return err
+		return fmt.Errorf("play %s: %w", name, err)
 	}
 	defer file.Close()
-	player := asterisk.NewPlayer("asterisk "+name[:3], time.Now())
+	player := asterisk.NewPlayer(f.opt.queue, time.Now())
 	if err := player.Load(file); err != nil {
-		return err
+		return fmt.Errorf("play %s: %w", name, err)
 	}
-	var clock replayClock
 	for {
 		timed, err := player.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = f.feed(ctx, timed)
 		}
-		clock.begin(timed.At, time.Now(), speed)
-		if err := feed(ctx, to, clock, timed); err != nil {
-			return err
+		if err != nil {
+			return fmt.Errorf("play %s: %w", name, err)
 		}
 	}
 	for _, timed := range player.End() {
-		if err := feed(ctx, to, clock, timed); err != nil {
-			return err
+		if err := f.feed(ctx, timed); err != nil {
+			return fmt.Errorf("play %s: %w", name, err)
 		}
 	}
-	return feed(ctx, to, clock, asterisk.Timed{At: player.Now(), Cmd: player.Closing()})
-}
-
-// feed waits until a command's time has come and carries it out.
-func feed(ctx context.Context, to commander, clock replayClock, timed asterisk.Timed) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(time.Until(clock.now(timed.At))):
+	if err := f.close(ctx, player); err != nil {
+		return fmt.Errorf("play %s: %w", name, err)
 	}
-	_, err := to.DoAll(ctx, []queue.Command{clock.shift(timed.Cmd)})
-	return err
-}
-
-// replayClock maps the instants of a recording to those of its replay.
-type replayClock struct {
-	first, start time.Time
-	speed        float64
-}
-
-// begin ties the recording's first instant to the present; later calls do
-// nothing.
-func (c *replayClock) begin(first, start time.Time, speed float64) {
-	if c.first.IsZero() {
-		*c = replayClock{first, start, speed}
-	}
-}
-
-// now maps an instant; zero stays zero.
-func (c replayClock) now(t time.Time) time.Time {
-	if t.IsZero() {
-		return t
-	}
-	return c.start.Add(time.Duration(float64(t.Sub(c.first)) / c.speed))
-}
-
-// shift maps the instants in a command.
-func (c replayClock) shift(cmd queue.Command) queue.Command {
-	switch cmd := cmd.(type) {
-	case queue.SwitchReport:
-		cmd.At, cmd.DialAt, cmd.MemberAnsweredAt = c.now(cmd.At), c.now(cmd.DialAt), c.now(cmd.MemberAnsweredAt)
-		return cmd
-	case queue.SetAgentStatus:
-		cmd.At = c.now(cmd.At)
-		return cmd
-	case queue.Reconcile:
-		cmd.At = c.now(cmd.At)
-		return cmd
-	default:
-		return cmd
-	}
+	return nil
 }
