@@ -16,6 +16,7 @@ import (
 
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/dispatcher/dispatchertest"
+	"github.com/offhook/offhook/queue"
 )
 
 // patience is how long a test waits for what must happen.
@@ -200,3 +201,6 @@ func (c *clock) add(d time.Duration) {
 	defer c.mu.Unlock()
 	c.now = c.now.Add(d)
 }
+
+// eventID returns the webhook-id that a try was sent with.
+func eventID(t dispatcher.Try) string { return queue.EventID(t.EventID) }

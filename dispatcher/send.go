@@ -175,7 +175,7 @@ func readBody(r io.ReadCloser) (kept []byte, truncated bool) {
 	if n > 0 {
 		kept = bytes.Clone(buf[:min(n, keptBody)])
 	}
-	return kept, err != io.EOF
+	return kept, n > keptBody || err != io.EOF
 }
 
 // keepHeader drops what is beyond the limit, whole values at a time, and what

@@ -18,7 +18,7 @@ var steps = []queue.EventType{queue.EventOffering, queue.EventMissed}
 func Attempt(id int64, n int, at time.Time) []queue.Event {
 	out := make([]queue.Event, n)
 	for i := range out {
-		t := steps[i%2]
+		t := steps[(i+1)%2]
 		switch i {
 		case 0:
 			t = queue.EventJoined

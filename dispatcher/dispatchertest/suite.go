@@ -121,7 +121,7 @@ func testEarlier(t *testing.T, f Fixture) {
 	got, err := f.Store.Earlier(t.Context(), 1, []int64{1, 99})
 	ok(t, err)
 	same(t, "earlier", got, map[int64][]dispatcher.Earlier{1: {
-		{Sequence: 1, Type: queue.EventJoined}, {Sequence: 2, Type: queue.EventMissed}, {Sequence: 3, Type: queue.EventLeaving}}})
+		{Sequence: 1, Type: queue.EventJoined}, {Sequence: 2, Type: queue.EventOffering}, {Sequence: 3, Type: queue.EventLeaving}}})
 }
 
 func testActive(t *testing.T, f Fixture) {
