@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 )
@@ -27,12 +26,11 @@ func (s *step) fire(a *attempt, typ EventType, o *Offer) *Event {
 	a.LastAt = t
 	s.touch(a)
 	ref := a.Queue
-	s.res.Events = append(s.res.Events, Event{
+	return s.emit(Event{
 		ID: s.e.domain.derive("event", a.ID, a.Sequence), Type: typ, DomainID: s.e.domain.ID,
 		At: t, Sequence: a.Sequence, Queue: &ref, AttemptID: a.ID,
 		Listed: a.listed(typ, t, o), Variables: a.Variables, Ext: a.ext(typ, t, o),
 	})
-	return &s.res.Events[len(s.res.Events)-1]
 }
 
 // listed returns the published fields by the rules of engine.md B.5.
@@ -123,17 +121,23 @@ func (s *step) fireAgent(g *agentState, d AgentStateData) {
 	g.st.LastAt = t
 	g.st.Changes++
 	s.touchAgent(g)
-	s.res.Events = append(s.res.Events, Event{
+	s.emit(Event{
 		ID: s.e.domain.derive("agent.state", g.cfg.ID, g.st.Changes), Type: EventAgentState,
 		DomainID: s.e.domain.ID, At: t,
 		Subject: &Subject{Kind: "agent", ID: strconv.FormatInt(g.cfg.ID, 10)},
-		Data:    mustJSON(d),
+		Data:    d.appendJSON(make([]byte, 0, 256)),
 	})
+}
+
+// hangup is what an order to end a leg says beside the attempt and its offer.
+type hangup struct {
+	leg   Leg
+	cause Cause
 }
 
 // order appends an order to the switch. Chats, tasks and external queues have
 // none.
-func (s *step) order(a *attempt, typ EventType, o *Offer, fill func(*Order)) {
+func (s *step) order(a *attempt, typ EventType, o *Offer, end *hangup) {
 	if a.Channel() != ChannelCall || a.external() {
 		return
 	}
@@ -149,22 +153,22 @@ func (s *step) order(a *attempt, typ EventType, o *Offer, fill func(*Order)) {
 		if g := s.e.agents[agent.ID]; g != nil && g.cfg.Ref != "" {
 			d.AgentRef = &g.cfg.Ref
 		}
-		if !o.Deadline.IsZero() && typ != EventSwitchHangup {
+		if !o.Deadline.IsZero() && end == nil {
 			deadline := o.Deadline.Format(instant)
 			d.Deadline = &deadline
 		}
 	}
 	kind := string(typ)
-	if fill != nil {
-		fill(&d)
-		kind += "." + string(*d.Leg)
+	if end != nil {
+		d.Leg, d.Cause = &end.leg, &end.cause
+		kind += "." + string(end.leg)
 	}
 	ref := a.Queue
-	s.res.Events = append(s.res.Events, Event{
+	s.emit(Event{
 		ID: s.e.domain.derive(kind, a.ID, no), Type: typ, DomainID: s.e.domain.ID, At: s.when(a),
 		Queue: &ref, AttemptID: a.ID,
 		Subject: &Subject{Kind: "switch", ID: strconv.FormatInt(a.ID, 10)},
-		Data:    mustJSON(d),
+		Data:    d.appendJSON(make([]byte, 0, 512)),
 	})
 }
 
@@ -174,14 +178,5 @@ func (s *step) orderHangup(a *attempt, leg Leg, o *Offer, cause Cause) {
 	if o != nil && o.Channel == s.ended {
 		return
 	}
-	s.order(a, EventSwitchHangup, o, func(d *Order) { d.Leg, d.Cause = &leg, &cause })
-}
-
-// mustJSON renders a value that always can be: strings and numbers.
-func mustJSON(v any) []byte {
-	b, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
-	}
-	return b
+	s.order(a, EventSwitchHangup, o, &hangup{leg, cause})
 }

@@ -14,6 +14,7 @@ type index[K any] struct {
 	compare func(a, b K) int
 	blocks  [][]K
 	size    int
+	spare   []K // an emptied block, for the next one that is needed
 }
 
 func newIndex[K any](compare func(a, b K) int) index[K] { return index[K]{compare: compare} }
@@ -39,7 +40,7 @@ func (x *index[K]) insert(k K) {
 	x.size++
 	if b == len(x.blocks) {
 		if b == 0 {
-			x.blocks = append(x.blocks, append(make([]K, 0, blockSize), k))
+			x.blocks = append(x.blocks, append(x.block(), k))
 			return
 		}
 		b--
@@ -47,10 +48,19 @@ func (x *index[K]) insert(k K) {
 	}
 	x.blocks[b] = slices.Insert(x.blocks[b], p, k)
 	if full := x.blocks[b]; len(full) == blockSize {
-		upper := append(make([]K, 0, blockSize), full[blockSize/2:]...)
+		upper := append(x.block(), full[blockSize/2:]...)
 		x.blocks[b] = full[:blockSize/2]
 		x.blocks = slices.Insert(x.blocks, b+1, upper)
 	}
+}
+
+// block returns an empty block.
+func (x *index[K]) block() []K {
+	if b := x.spare; b != nil {
+		x.spare = nil
+		return b[:0]
+	}
+	return make([]K, 0, blockSize)
 }
 
 // remove takes k away, if it is there.
@@ -62,6 +72,7 @@ func (x *index[K]) remove(k K) {
 	x.size--
 	x.blocks[b] = slices.Delete(x.blocks[b], p, p+1)
 	if len(x.blocks[b]) == 0 {
+		x.spare = x.blocks[b]
 		x.blocks = slices.Delete(x.blocks, b, b+1)
 	}
 }

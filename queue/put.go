@@ -263,18 +263,23 @@ func (e *Engine) indexAgent(g *agentState) {
 		g.due[i] = until
 	}
 	key := freeKey{since: g.st.FreeSince.UnixMilli(), id: g.cfg.ID}
+	var room [8]int64
+	free := room[:0]
+	for _, id := range g.cfg.Queues {
+		if q := e.queues[id]; q != nil && q.cfg.Distribution != DistributionExternal && g.eligible(q.cfg.Type.Channel()) {
+			free = append(free, id)
+		}
+	}
+	if key == g.freeKey && slices.Equal(free, g.free) {
+		return
+	}
 	for _, id := range g.free {
 		if q := e.queues[id]; q != nil {
 			q.free.remove(g.freeKey)
 		}
 	}
-	g.free, g.freeKey = g.free[:0], key
-	for _, id := range g.cfg.Queues {
-		q := e.queues[id]
-		if q == nil || q.cfg.Distribution == DistributionExternal || !g.eligible(q.cfg.Type.Channel()) {
-			continue
-		}
-		q.free.insert(key)
-		g.free = append(g.free, id)
+	for _, id := range free {
+		e.queues[id].free.insert(key)
 	}
+	g.free, g.freeKey = append(g.free[:0], free...), key
 }

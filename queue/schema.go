@@ -284,3 +284,12 @@ func exampleLog() []Event {
 	do(20*time.Second, Report{AttemptID: 90071, Result: ResultSuccess})
 	return log
 }
+
+// mustJSON renders a value that always can be: strings and numbers.
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

@@ -101,14 +101,28 @@ func (s *step) finish() {
 		s.e.indexAgent(g)
 		s.res.Changed = append(s.res.Changed, g.st.clone())
 	}
+	asked := s.res.Attempt
 	for _, a := range s.attempts {
 		a.dirty = false
 		s.e.indexAttempt(a)
-		s.res.Changed = append(s.res.Changed, a.Clone())
+		copied := a.Clone()
+		s.res.Changed = append(s.res.Changed, copied)
+		if asked == &a.Attempt {
+			s.res.Attempt = copied
+		}
 	}
-	if s.res.Attempt != nil {
-		s.res.Attempt = s.res.Attempt.Clone()
+	if asked != nil && s.res.Attempt == asked { // it has not changed
+		s.res.Attempt = asked.Clone()
 	}
+}
+
+// emit appends an event. Most steps cause a handful.
+func (s *step) emit(ev Event) *Event {
+	if s.res.Events == nil {
+		s.res.Events = make([]Event, 0, 4)
+	}
+	s.res.Events = append(s.res.Events, ev)
+	return &s.res.Events[len(s.res.Events)-1]
 }
 
 // later returns the instant sec seconds after t; sec 0 means never (zero).

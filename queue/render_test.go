@@ -1,0 +1,45 @@
+package queue
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestOtherDataIsWhatItsTagsSay holds the appended data of agent.state and
+// switch.* to what the struct tags would give.
+func TestOtherDataIsWhatItsTagsSay(t *testing.T) {
+	t.Parallel()
+	text, number, no := `A "quoted" <name> & Ünï\code`+"\n", int64(1<<53), 7
+	channel, state, leg, cause := ChannelChat, AgentWrapUp, LegAgent, CauseNormalClearing
+	reflected := func(v any) string {
+		var b bytes.Buffer
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(v); err != nil {
+			t.Fatal(err)
+		}
+		// Of two spellings of a line feed we use the long one everywhere.
+		return strings.ReplaceAll(strings.TrimSuffix(b.String(), "\n"), `\n`, `\u000a`)
+	}
+	for _, d := range []AgentStateData{
+		{Status: StatusOnline},
+		{AgentID: number, AgentName: text, Status: StatusPause, Reason: &text, Channel: &channel, State: &state, Since: "2026-08-22T10:00:00.000Z", AttemptID: &number},
+	} {
+		if got, want := string(d.appendJSON(nil)), reflected(d); got != want {
+			t.Errorf("got\n%s, want\n%s", got, want)
+		}
+	}
+	for _, d := range []Order{
+		{Order: "ring"},
+		{
+			Order: "hangup", AttemptID: number, OfferNo: &no, Leg: &leg, AgentID: &number, AgentExtension: &text, AgentRef: &text,
+			AgentChannelID: &text, MemberChannelID: &text, Destination: &text, Cause: &cause, Deadline: &text,
+		},
+	} {
+		if got, want := string(d.appendJSON(nil)), reflected(d); got != want {
+			t.Errorf("got\n%s, want\n%s", got, want)
+		}
+	}
+}
