@@ -38,9 +38,13 @@ type ending struct {
 // telling reports whether the ending says more than that a channel ended.
 func (e ending) telling() bool { return e.cause != "" }
 
+// sipCancelled is what a phone answers to a CANCEL: whoever sent that knows why.
+const sipCancelled = 487
+
 // endingOf reads Cause and TechCause of a Hangup or HangupRequest. The numbers 0
 // (unknown), 16 (normal) and a bare 127 say nothing that the event itself does
-// not: the ending is then empty, and the engine derives cause and code.
+// not, nor does the code 487: the ending is then empty, and the engine derives
+// cause and code.
 func endingOf(p *Packet) ending {
 	n, err := strconv.Atoi(p.Value("Cause"))
 	if err != nil || n <= 0 {
@@ -50,7 +54,7 @@ func endingOf(p *Packet) ending {
 	if err != nil || sip < 300 || sip > 699 {
 		sip = 0
 	}
-	if sip == 0 && (n == 16 || n == 127) {
+	if n == 16 || n == 127 && sip == 0 || sip == sipCancelled {
 		return ending{}
 	}
 	name, ok := q850[n]

@@ -151,3 +151,55 @@ func TestBounds(t *testing.T) {
 		t.Errorf("%d channels remembered", n)
 	}
 }
+
+// TestRandomStreams throws well-formed packets of a few callers, agents and
+// queues together in any order and with any delay, with a rebuild now and then.
+func TestRandomStreams(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 11))
+		pick := func(from ...string) string { return from[rng.IntN(len(from))] }
+		tr := NewTranslator("")
+		n := map[queue.EventType]int{}
+		r := NewRehearsal(func(ev *queue.Event) error {
+			n[ev.Type]++
+			return nil
+		})
+		at := time.Unix(epoch, 0)
+		for range 400 {
+			at = at.Add(time.Duration(rng.IntN(1<<rng.IntN(10))) * time.Millisecond)
+			p := Packet{Fields: []Field{
+				{"Event", pick("QueueCallerJoin", "QueueCallerJoin", "AgentCalled", "AgentCalled", "AgentConnect",
+					"AgentComplete", "AgentRingNoAnswer", "AgentDump", "QueueCallerLeave", "QueueCallerAbandon",
+					"VarSet", "Hangup", "HangupRequest", "SoftHangupRequest", "DialEnd", "Newchannel", "Newstate",
+					"QueueMemberAdded", "QueueMemberRemoved", "QueueMemberPause", "BlindTransfer", "AttendedTransfer",
+					"QueueEntry", "CoreShowChannel", "QueueStatusComplete", "CoreShowChannelsComplete")},
+				{"Timestamp", formatStamp(at.UnixMilli())},
+				{"Uniqueid", pick("u.1", "u.2", "u.3", "d.1", "d.2", "")},
+				{"DestUniqueid", pick("d.1", "d.2", "d.3", "d.4", "")},
+				{"Queue", pick("a", "b", "")}, {"Interface", pick("SIP/1", "SIP/2", "SIP/3", "")},
+				{"MemberName", pick("Ann", "Bob")}, {"ChannelState", pick("4", "6", "")},
+				{"DialStatus", pick("ANSWER", "CANCEL", "NOANSWER", "BUSY")}, {"Cause", pick("0", "16", "17", "26")},
+				{"Variable", "QUEUESTATUS"}, {"Value", pick("TIMEOUT", "WITHDRAW", "FULL", "")},
+				{"Reason", pick("agent", "caller", "transfer")}, {"Paused", pick("0", "1")}, {"Status", pick("1", "5")},
+				{"TransfererUniqueid", pick("d.1", "u.1")}, {"CallerIDNum", "1"}, {"HoldTime", pick("1", "2")},
+				{"ActionID", pick("q", "c")}, {"Application", pick("Queue", "Dial")}, {"BridgeId", pick("x", "")},
+				{"Channel", pick("SIP/1-01", "SIP/9-01")}, {"ApplicationData", "a,t"},
+			}}
+			if rng.IntN(60) == 0 {
+				tr.Resync("q", "c")
+			}
+			tr.Packet(&p, time.Time{})
+			step(t, r, tr)
+		}
+		tr.End()
+		step(t, r, tr)
+		if err := r.Finish(queue.Reconcile{Lost: true}); err != nil {
+			t.Fatal(err)
+		}
+		if n[queue.EventJoined] == 0 || n[queue.EventJoined] != n[queue.EventLeaving] ||
+			n[queue.EventOffering] != n[queue.EventMissed]+n[queue.EventBridged] {
+			t.Fatalf("seed %d: %v", seed, n)
+		}
+	}
+}

@@ -157,6 +157,7 @@ func TestCauses(t *testing.T) {
 		{"16", "", ending{}, queue.MissedTimeout},
 		{"16", "200", ending{}, queue.MissedTimeout},
 		{"127", "", ending{}, queue.MissedTimeout},
+		{"127", "487", ending{}, queue.MissedTimeout},
 		{"", "", ending{}, queue.MissedTimeout},
 		{"x", "486", ending{}, queue.MissedTimeout},
 	} {
