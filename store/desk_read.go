@@ -48,7 +48,9 @@ WHERE domain_id = $1 AND changed > $2 AND changed <= $3 AND recorded_at >= coale
 	changedQueues   = `SELECT record FROM queues WHERE domain_id = $1 AND changed > $2 AND changed <= $3 AND NOT removed ORDER BY id`
 	changedAgents   = `SELECT record FROM agents WHERE domain_id = $1 AND changed > $2 AND changed <= $3 AND NOT removed ORDER BY id`
 	changedStates   = `SELECT record FROM agent_states WHERE domain_id = $1 AND changed > $2 AND changed <= $3 ORDER BY agent_id`
-	changedAttempts = `SELECT record FROM open_attempts WHERE domain_id = $1 AND changed > $2 AND changed <= $3 ORDER BY id`
+	changedAttempts = `
+SELECT record FROM open_attempts
+WHERE domain_id = $1 AND changed > $2 AND changed <= $3 AND changed > 0 ORDER BY id`
 )
 
 // changedRecords reads what other replicas changed since have: first what went,

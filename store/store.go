@@ -68,11 +68,15 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 }
 
 // Our statements name their partitions by parameters: a plan made once prunes
-// them at run time, one made for every call costs more than the reading. And a
-// process that is halted in the middle of a transaction must not keep a
-// domain's head from the other replicas.
+// them at run time, one made for every call costs more than the reading. The
+// tables of current state are short and full of dead rows; a planner that saw
+// them short would read them whole, so it is told to use the index. Compiling
+// never pays for such statements. And a process that is halted in the middle of
+// a transaction must not keep a domain's head from the other replicas.
 const sessionSettings = `
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
+       set_config('enable_seqscan', 'off', false),
+       set_config('jit', 'off', false),
        set_config('idle_in_transaction_session_timeout', '30s', false)`
 
 func setUpSession(ctx context.Context, conn *pgx.Conn) error {
