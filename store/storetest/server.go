@@ -36,6 +36,11 @@ type server struct {
 
 func (s *server) start(ctx context.Context) error {
 	base := baseFolder()
+	// Benchmarks want a server that keeps its promises: on disk, with fsync.
+	durable := os.Getenv("OFFHOOK_TEST_DURABLE") != ""
+	if durable {
+		base = os.TempDir()
+	}
 	if err := cleanLeftovers(base, time.Now()); err != nil {
 		return err
 	}
@@ -49,6 +54,7 @@ func (s *server) start(ctx context.Context) error {
 	}
 	own, err := localpg.Start(ctx, localpg.Options{
 		DataDir:  dir,
+		Durable:  durable,
 		Settings: map[string]string{"max_wal_size": "256MB", "autovacuum_naptime": "5s"},
 	})
 	if err != nil {

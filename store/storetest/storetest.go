@@ -7,7 +7,9 @@
 //	func TestMain(m *testing.M) { os.Exit(storetest.Main(m)) }
 //
 // OFFHOOK_TEST_DATABASE_URL names a server that is there and is used instead;
-// its account must be allowed to create databases.
+// its account must be allowed to create databases. OFFHOOK_TEST_DURABLE=1 puts
+// the private server on disk with fsync and synchronous commits, for
+// benchmarks.
 package storetest
 
 import (
