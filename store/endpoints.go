@@ -36,7 +36,8 @@ var ErrEndpointChanged = errors.New("endpoint was changed meanwhile")
 type From struct {
 	// Instant starts with the first event recorded at or after it.
 	Instant time.Time
-	// AfterSeq starts with the event behind that number; 0 is the beginning.
+	// AfterSeq starts with the event behind that number; 0 is the beginning, and
+	// a number that is not on the log yet the head.
 	AfterSeq *int64
 }
 

@@ -37,6 +37,9 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 	ep.CreatedAt, ep.UpdatedAt = ep.CreatedAt.UTC(), ep.UpdatedAt.UTC()
 	s.Settled.RecordedAt, s.Claimed.RecordedAt = s.Settled.RecordedAt.UTC(), s.Claimed.RecordedAt.UTC()
 	ep.PausedUntil = instant(paused)
+	if len(ep.Queues) == 0 {
+		ep.Queues = nil
+	}
 	for _, t := range events {
 		ep.Events = append(ep.Events, queue.EventType(t))
 	}
