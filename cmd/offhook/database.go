@@ -106,16 +106,20 @@ func devKeyRing(folder string, log *slog.Logger) (string, error) {
 		return "", fmt.Errorf("make the data folder: %w", err)
 	}
 	ring := store.NewKeyRingText("dev")
-	// Created anew or not at all: two servers must not end up with two rings.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, os.ErrExist) {
-		return devKeyRing(folder, log)
-	}
+	// Written aside and then linked into its place, whole or not at all: two
+	// servers must not end up with two rings, nor one with half a ring.
+	f, err := os.CreateTemp(folder, "key_ring.*") // readable by its owner only
 	if err != nil {
 		return "", fmt.Errorf("write the key ring: %w", err)
 	}
+	defer os.Remove(f.Name())
 	_, err = f.WriteString(ring + "\n")
-	if err = errors.Join(err, f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return "", fmt.Errorf("write the key ring: %w", err)
+	}
+	if err := os.Link(f.Name(), path); errors.Is(err, os.ErrExist) {
+		return devKeyRing(folder, log)
+	} else if err != nil {
 		return "", fmt.Errorf("write the key ring: %w", err)
 	}
 	log.Info("made a key ring", "file", path)
