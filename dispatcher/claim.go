@@ -1,9 +1,6 @@
 package dispatcher
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
 // claimer raises claimed marks for all endpoints: what is asked for while one
 // write is under way goes into the next one together.
@@ -21,12 +18,10 @@ func newClaimer(store Store) *claimer {
 	return &claimer{store: store, in: make(chan claimRequest, 64)}
 }
 
-var claimWaits = sync.Pool{New: func() any { return make(chan error, 1) }}
-
 // claim returns when the marks are stored, or why they are not. After an error
 // they may be stored all the same.
 func (c *claimer) claim(ctx context.Context, claim Claim) error {
-	done := claimWaits.Get().(chan error)
+	done := make(chan error, 1)
 	select {
 	case c.in <- claimRequest{claim, done}:
 	case <-ctx.Done():
@@ -34,10 +29,9 @@ func (c *claimer) claim(ctx context.Context, claim Claim) error {
 	}
 	select {
 	case err := <-done:
-		claimWaits.Put(done)
 		return err
 	case <-ctx.Done():
-		return ctx.Err() // done is left to the writer
+		return ctx.Err()
 	}
 }
 

@@ -14,6 +14,8 @@
 //
 // Decisions are pure functions in files of their own: schedule.go, outcome.go,
 // sign.go, guard.go, match.go, lane.go. The machinery around them: log.go reads
-// and renders each event once for all endpoints, worker.go runs one endpoint,
-// settle.go and claim.go write for all of them, send.go makes the request.
+// and renders each event once for all endpoints, worker.go reads for one
+// endpoint, deliver.go sends for it, outbox.go keeps what the store must learn,
+// recover.go and drain.go are its beginning and its end; settle.go and claim.go
+// write for all of them, send.go makes the request.
 package dispatcher

@@ -42,7 +42,7 @@ func NextTry(f Failure, now time.Time, jitter float64) (time.Time, bool) {
 	wait := waitAfter(f.Profile, f.Try)
 	wait += time.Duration(float64(wait) * maxJitter * jitter)
 	next := now.Add(max(wait, f.RetryAfter))
-	if f.Profile == ProfileLive && next.After(f.RecordedAt.Add(liveExpiry)) {
+	if f.Profile == ProfileLive && !next.Before(f.RecordedAt.Add(liveExpiry)) {
 		return time.Time{}, false
 	}
 	return next, true
@@ -60,5 +60,5 @@ func waitAfter(p Profile, try int) time.Duration {
 
 // Expired reports whether an event recorded at is too old to be sent at now.
 func Expired(p Profile, recordedAt, now time.Time) bool {
-	return p == ProfileLive && now.After(recordedAt.Add(liveExpiry))
+	return p == ProfileLive && !now.Before(recordedAt.Add(liveExpiry))
 }

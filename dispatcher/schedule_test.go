@@ -42,8 +42,8 @@ func TestLiveScheduleEndsByAge(t *testing.T) {
 		waits = append(waits, next.Sub(at))
 		at = next
 	}
-	want := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second, 15 * time.Second, 15 * time.Second}
-	if len(waits) != len(want) || at.Sub(noon) != time.Minute {
+	want := []time.Duration{time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 15 * time.Second, 15 * time.Second}
+	if len(waits) != len(want) || at.Sub(noon) != 45*time.Second {
 		t.Fatalf("waits %v, want %v", waits, want)
 	}
 	for i := range want {
@@ -51,7 +51,7 @@ func TestLiveScheduleEndsByAge(t *testing.T) {
 			t.Errorf("wait %d is %s, want %s", i+1, waits[i], want[i])
 		}
 	}
-	for age, want := range map[time.Duration]bool{0: false, time.Minute: false, time.Minute + 1: true} {
+	for age, want := range map[time.Duration]bool{0: false, time.Minute - 1: false, time.Minute: true} {
 		if got := Expired(ProfileLive, noon, noon.Add(age)); got != want {
 			t.Errorf("expired at the age of %s: %t", age, got)
 		}

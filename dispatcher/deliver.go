@@ -1,0 +1,110 @@
+package dispatcher
+
+import "time"
+
+// pump starts senders for what is ready. A sender goes on while there is
+// something ready and then ends, so that no goroutine waits for an endpoint
+// that has nothing to do.
+func (w *worker) pump() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopping || w.paused() {
+		return
+	}
+	for n := min(w.target.MaxInFlight-w.inFlight, w.lanes.readyCount()); n > 0; n-- {
+		w.inFlight++
+		go w.sendLoop()
+	}
+}
+
+// sendLoop sends until nothing is ready. drain waits for it by inFlight.
+func (w *worker) sendLoop() {
+	for {
+		it, t := w.next()
+		if it == nil {
+			return
+		}
+		w.finish(it, t, w.attempt(it, t))
+	}
+}
+
+// next takes an item to send; nil when the sender is to end.
+func (w *worker) next() (*item, *target) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.stopping && w.inFlight <= w.target.MaxInFlight && !w.paused() {
+		if it := w.lanes.take(); it != nil {
+			return it, w.target
+		}
+	}
+	w.inFlight--
+	if w.stopping && w.inFlight == 0 {
+		signal(w.wake)
+	}
+	return nil, nil
+}
+
+// attempt makes one try of an item.
+func (w *worker) attempt(it *item, t *target) Try {
+	now := w.d.cfg.Now()
+	if it.entry != nil && !Expired(t.Profile, it.pos.RecordedAt, now) {
+		ev := &it.entry.ev
+		return w.d.sender.send(w.sending, t, message{ev: ev, body: it.entry.rendered(), number: it.tries + 1, prev: it.prev})
+	}
+	try := Try{DomainID: w.ref.DomainID, EndpointID: w.ref.EndpointID, Seq: it.pos.Seq,
+		Outcome: OutcomeExpired, StartedAt: now.UTC().Truncate(time.Microsecond)}
+	if it.entry == nil {
+		try.Error = "the event is not in the log any more"
+		return try
+	}
+	try.EventID, try.EventType, try.AttemptID = it.entry.ev.ID, it.entry.ev.Type, it.entry.ev.AttemptID
+	return try
+}
+
+// finish takes over the outcome of a try.
+func (w *worker) finish(it *item, t *target, try Try) {
+	now := w.d.cfg.Now()
+	v := judge(&try, Failure{Profile: t.Profile, RecordedAt: it.pos.RecordedAt}, now, w.d.cfg.Jitter())
+	try.State, try.NextAt = v.state, v.nextAt.UTC().Truncate(time.Microsecond)
+	if v.nextAt.IsZero() {
+		try.NextAt = time.Time{}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tries = append(w.tries, try)
+	w.unsaved++
+	w.lastFailed = v.state != StateDelivered
+	fresh := !it.parked
+	if v.spent {
+		it.tries++
+	}
+	if v.state.Final() {
+		w.lanes.done(it)
+	} else {
+		for _, follower := range w.lanes.park(it, try.NextAt) {
+			if !follower.row {
+				w.open--
+			}
+			w.touch(follower)
+		}
+	}
+	if !it.final || it.row { // a fresh success has nothing to write but its try
+		w.touch(it)
+	}
+	if fresh {
+		w.open--
+	}
+	if v.pause.After(w.pausedUntil) {
+		w.pausedUntil = v.pause
+		w.pause = &Pause{Ref: w.ref, Until: v.pause.UTC().Truncate(time.Microsecond), Reason: try.Outcome}
+	}
+	if v.gone {
+		w.gone, w.stopping = true, true
+	}
+	w.list()
+	w.d.settles.counted()
+	// The reader cares for parked lanes, for the end, and for room to read.
+	if v.state != StateDelivered || w.stopping || w.open == pageSize || w.open == 0 || it.row {
+		signal(w.wake)
+	}
+}

@@ -1,0 +1,61 @@
+package dispatcher
+
+import (
+	"context"
+	"time"
+)
+
+// drain ends the sending: no new requests, those under way may finish, what was
+// claimed and not sent is parked, so that the next run need not take it for
+// lost. It returns when everything is stored, or late has ended.
+func (w *worker) drain(late context.Context) {
+	w.beginStop()
+	grace := time.AfterFunc(w.d.cfg.DrainTimeout, w.abort)
+	defer grace.Stop()
+	for !w.quiet() { // bounded: abort ends all requests
+		<-w.wake
+	}
+	w.abort()
+	w.release()
+	for !w.isSaved() {
+		select {
+		case <-w.wake:
+		case <-late.Done():
+			return
+		}
+	}
+}
+
+func (w *worker) beginStop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopping = true
+}
+
+func (w *worker) quiet() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.inFlight == 0
+}
+
+// release parks every fresh item that was not sent, and takes back the claims
+// of parked ones.
+func (w *worker) release() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.lanes.byKey {
+		for _, it := range l.items {
+			if it.claimed || !it.parked {
+				w.lanes.hold(it)
+				w.touch(it)
+			}
+		}
+	}
+	w.list()
+}
+
+func (w *worker) isSaved() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unsaved == 0 && len(w.dirty) == 0 && !w.listed && w.settled.Seq >= w.settledNow().Seq
+}

@@ -1,0 +1,158 @@
+package dispatcher
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/offhook/offhook/queue"
+)
+
+// table is a log with n events that counts its reads.
+type table struct {
+	n     int64
+	reads int
+	fail  error
+}
+
+func (t *table) read(_ context.Context, after Position) (out []queue.Event, err error) {
+	t.reads++
+	for seq := after.Seq + 1; seq <= t.n && len(out) < pageSize; seq++ {
+		out = append(out, at(seq))
+	}
+	return out, t.fail
+}
+
+func at(seq int64) queue.Event {
+	return queue.Event{Seq: seq, RecordedAt: noon.Add(time.Duration(seq) * time.Millisecond), AttemptID: seq}
+}
+
+func events(from, to int64) (out []queue.Event) {
+	for ; from <= to; from++ {
+		out = append(out, at(from))
+	}
+	return out
+}
+
+func newLog(tb *table) (*eventLog, *time.Time) {
+	now := noon
+	return &eventLog{read: tb.read, now: func() time.Time { return now }, every: time.Second}, &now
+}
+
+// walk reads from a place until there is nothing more, and returns the place
+// where it ended.
+func walk(t *testing.T, l *eventLog, pos Position) Position {
+	t.Helper()
+	for {
+		entries, again, err := l.after(t.Context(), pos)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(entries) == 0 {
+			if again.IsZero() {
+				t.Fatal("nothing there, and no instant to ask again")
+			}
+			return pos
+		}
+		for _, e := range entries {
+			if e.ev.Seq != pos.Seq+1 {
+				t.Fatalf("%d follows %d", e.ev.Seq, pos.Seq)
+			}
+			pos = e.pos()
+		}
+	}
+}
+
+func TestPagesAreReadOnceForAll(t *testing.T) {
+	t.Parallel()
+	tb := &table{n: 3500}
+	l, _ := newLog(tb)
+	for range 5 {
+		if end := walk(t, l, Position{}); end.Seq != 3500 {
+			t.Fatalf("ended at %d", end.Seq)
+		}
+	}
+	if tb.reads != 5 { // four pages and one look at the end
+		t.Errorf("%d reads for five endpoints, want 5", tb.reads)
+	}
+}
+
+func TestFedEventsAreNotRead(t *testing.T) {
+	t.Parallel()
+	tb := &table{n: 10}
+	l, now := newLog(tb)
+	pos := walk(t, l, Position{})
+	reads := tb.reads
+	for seq := int64(11); seq <= 200; seq++ {
+		tb.n = seq
+		l.feed(newEntries(events(seq, seq)))
+		pos = walk(t, l, pos)
+	}
+	if pos.Seq != 200 || tb.reads != reads {
+		t.Errorf("at %d after %d reads", pos.Seq, tb.reads-reads)
+	}
+	// What was not fed is found by the poll, and joins what is fed later.
+	tb.n = 205
+	if walk(t, l, pos).Seq != 200 {
+		t.Error("polled before its time")
+	}
+	*now = now.Add(time.Second)
+	if pos = walk(t, l, pos); pos.Seq != 205 {
+		t.Errorf("the poll ended at %d", pos.Seq)
+	}
+	l.feed(newEntries(events(203, 206))) // partly known
+	if pos = walk(t, l, pos); pos.Seq != 206 {
+		t.Errorf("ended at %d", pos.Seq)
+	}
+}
+
+func TestAGapInTheFeedIsReadFromTheTable(t *testing.T) {
+	t.Parallel()
+	tb := &table{n: 50}
+	l, _ := newLog(tb)
+	pos := walk(t, l, Position{})
+	tb.n = 100
+	l.feed(newEntries(events(91, 100))) // 51 to 90 were not fed
+	if pos = walk(t, l, pos); pos.Seq != 100 {
+		t.Errorf("ended at %d", pos.Seq)
+	}
+}
+
+func TestTheTailIsBounded(t *testing.T) {
+	t.Parallel()
+	tb := &table{}
+	l, _ := newLog(tb)
+	for seq := int64(1); seq < 5*tailLimit; seq += 512 {
+		tb.n = seq + 511
+		l.feed(newEntries(events(seq, seq+511)))
+	}
+	if len(l.tail) > 2*tailLimit {
+		t.Errorf("the tail holds %d events", len(l.tail))
+	}
+	if end := walk(t, l, Position{}); end.Seq != tb.n || tb.reads == 0 {
+		t.Errorf("from the beginning to %d of %d with %d reads", end.Seq, tb.n, tb.reads)
+	}
+}
+
+func TestOneBehindDoesNotWaitForThePoll(t *testing.T) {
+	t.Parallel()
+	tb := &table{n: 5000}
+	l, _ := newLog(tb)
+	head := at(5000)
+	if walk(t, l, Position{Seq: 5000, RecordedAt: head.RecordedAt}).Seq != 5000 {
+		t.Fatal("there is nothing behind the head")
+	}
+	if end := walk(t, l, Position{}); end.Seq != 5000 { // the clock stands still
+		t.Errorf("ended at %d", end.Seq)
+	}
+}
+
+func TestAReadThatFailsIsReported(t *testing.T) {
+	t.Parallel()
+	tb := &table{n: 5, fail: errors.New("no database")}
+	l, _ := newLog(tb)
+	if _, _, err := l.after(t.Context(), Position{}); !errors.Is(err, tb.fail) {
+		t.Errorf("error %v", err)
+	}
+}
