@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -194,7 +195,8 @@ func (d *demo) openDatabase(ctx context.Context) error {
 		return nil
 	}
 	d.view.say("database  a private Postgres, removed at the end")
-	folder, err := os.MkdirTemp("", "offhook-demo-")
+	sweepDemos(os.TempDir(), time.Now())
+	folder, err := os.MkdirTemp("", demoFolder)
 	if err != nil {
 		return fmt.Errorf("make a data folder: %w", err)
 	}
@@ -204,6 +206,26 @@ func (d *demo) openDatabase(ctx context.Context) error {
 	}
 	d.undo = append(d.undo, d.db.Close)
 	return nil
+}
+
+const (
+	demoFolder = "offhook-demo-"
+	// demoAge is more than any demo lasts, or takes to start.
+	demoAge = 3 * time.Hour
+)
+
+// sweepDemos removes the folders of demos that were killed before they could do
+// it themselves. What cannot be removed is not ours, or still runs.
+func sweepDemos(dir string, now time.Time) {
+	old, _ := filepath.Glob(filepath.Join(dir, demoFolder+"*"))
+	for _, folder := range old {
+		if info, err := os.Stat(folder); err != nil || now.Sub(info.ModTime()) < demoAge {
+			continue
+		}
+		if localpg.Remove(folder) == nil {
+			_ = os.RemoveAll(folder)
+		}
+	}
 }
 
 // committed sees the events of every commit, each of one domain.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -168,5 +169,27 @@ func TestDemoCanBeInterrupted(t *testing.T) {
 	counts(t, got)
 	if got.code != exitFailed || !strings.Contains(got.stderr, "interrupted") {
 		t.Errorf("exit code %d, standard error:\n%s", got.code, got.stderr)
+	}
+}
+
+// TestKilledDemosAreSweptUp: old folders go, young ones may belong to a demo
+// that is starting.
+func TestKilledDemosAreSweptUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	now := time.Now()
+	for name, age := range map[string]time.Duration{"offhook-demo-1": 4 * time.Hour, "offhook-demo-2": time.Minute, "other": 9 * time.Hour} {
+		folder := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Join(folder, "pg15"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(folder, now.Add(-age), now.Add(-age)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweepDemos(dir, now)
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 || left[0].Name() != "offhook-demo-2" || left[1].Name() != "other" {
+		t.Errorf("left are %v, %v", left, err)
 	}
 }
