@@ -76,7 +76,7 @@ CREATE TABLE tries (
     domain_id      bigint      NOT NULL,
     endpoint_id    uuid        NOT NULL,
     seq            bigint      NOT NULL,
-    number         int         NOT NULL,
+    number         bigint      NOT NULL,
     started_at     timestamptz NOT NULL,
     event_id       uuid        NOT NULL,
     event_type     text        NOT NULL,
@@ -85,7 +85,7 @@ CREATE TABLE tries (
     state          text        NOT NULL CHECK (state IN ('delivered', 'retrying', 'refused', 'exhausted')),
     duration_us    bigint      NOT NULL,
     first_byte_us  bigint      NOT NULL,
-    status         int         NOT NULL,
+    status         bigint      NOT NULL,
     -- One "Name: value" a line, as far as kept.
     header         text        NOT NULL,
     body           bytea,

@@ -48,7 +48,7 @@ WHERE t.domain_id = $1 AND t.endpoint_id = $2
   AND ($4 = '' OR t.event_type = $4)
   AND ($5::timestamptz IS NULL OR t.started_at >= $5)
   AND ($6::timestamptz IS NULL OR t.started_at < $6)
-  AND ($7::timestamptz IS NULL OR (t.started_at, t.seq, t.number) < ($7, $8::bigint, $9::int))`
+  AND ($7::timestamptz IS NULL OR (t.started_at, t.seq, t.number) < ($7, $8::bigint, $9::bigint))`
 
 const newestTriesFirst = `
 ORDER BY t.started_at DESC, t.seq DESC, t.number DESC LIMIT $10`

@@ -37,6 +37,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"an endpoint comes back as it was created":    testActive,
 		"a claim raises marks and never lowers them":  testClaim,
 		"a settlement is written whole, and repeated": testSettle,
+		"a large settlement is too":                   testLarge,
 		"parked events come and go":                   testParked,
 		"done events are those with a final try":      testDone,
 		"a pause and a disabling are kept":            testPause,
@@ -193,6 +194,35 @@ func testSettle(t *testing.T, f Fixture) {
 	b := backlog(t, f, ref)
 	same(t, "parked", b.Parked, s.Park)
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base}))
+}
+
+// testLarge has as many tries as a store may write in another way.
+func testLarge(t *testing.T, f Fixture) {
+	evs := f.Append(base, Attempt(1, 100, base)...)
+	_, ref := create(t, f, dispatcher.Position{})
+	s := dispatcher.Settlement{At: base, Cursors: []dispatcher.Cursor{{Ref: ref, Settled: pos(evs[79])}}}
+	for i, ev := range evs[:80] {
+		tr := try(ref, ev, i+1, dispatcher.StateRetrying)
+		tr.Header["X-Odd"] = []string{"caf\xe9\x00"} // what no text column takes
+		s.Tries = append(s.Tries, tr)
+	}
+	for range 2 {
+		ok(t, f.Store.Settle(t.Context(), s))
+	}
+	// The second write of a settlement takes effect where the first did not.
+	s.Cursors[0].Settled = pos(evs[99])
+	ok(t, f.Store.Settle(t.Context(), s))
+	got := f.Tries(ref)
+	slices.SortFunc(got, func(a, b dispatcher.Try) int { return a.Number - b.Number })
+	if len(got) != 80 {
+		t.Fatalf("%d tries on record, want 80", len(got))
+	}
+	for i := range got {
+		delete(got[i].Header, "X-Odd") // a store may clean it in its own way
+		delete(s.Tries[i].Header, "X-Odd")
+	}
+	same(t, "tries", got, s.Tries)
+	same(t, "settled", backlog(t, f, ref).Settled, pos(evs[99]))
 }
 
 func testParked(t *testing.T, f Fixture) {
