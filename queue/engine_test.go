@@ -80,20 +80,6 @@ func (c *centre) do(cmd Command) Result {
 	return res
 }
 
-// refused steps a command that must be refused with the code.
-func (c *centre) refused(cmd Command, code Code) {
-	c.t.Helper()
-	n := len(c.log)
-	_, err := c.try(cmd)
-	e, ok := err.(*Error)
-	if !ok || e.Code != code {
-		c.t.Fatalf("%#v: got %v, want a refusal with %s", cmd, err, code)
-	}
-	if len(c.log) != n {
-		c.t.Fatalf("%#v was refused and left events", cmd)
-	}
-}
-
 // queue creates a queue of the type, changed by the functions.
 func (c *centre) queue(name string, t Type, change ...func(*Queue)) int64 {
 	c.t.Helper()

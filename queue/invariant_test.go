@@ -13,13 +13,12 @@ type witness struct {
 
 // seen is what the events of one attempt have said so far.
 type seen struct {
-	last     Event
-	open     map[int64]bool // open offers by number
-	offers   int64
-	answered bool
-	bridged  bool
-	worked   bool // processing was fired
-	left     bool
+	last    Event
+	open    map[int64]bool // open offers by number
+	offers  int64
+	bridged bool
+	worked  bool // processing was fired
+	left    bool
 }
 
 func newWitness() *witness { return &witness{attempts: map[int64]*seen{}} }

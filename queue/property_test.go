@@ -284,7 +284,9 @@ func TestRandomCommands(t *testing.T) {
 		}
 		w.runOut()
 	})
-	t.Logf("reached: %v", reached)
+	if testing.Short() { // a fifth of the commands: too few to reach everything
+		return
+	}
 	for _, want := range []struct {
 		typ EventType
 		key string

@@ -12,14 +12,9 @@ import (
 	"github.com/offhook/offhook/store/storetest"
 )
 
-// sample is what one command writes in the mean: an attempt that is joined,
+// sampleBatch is what n commands write in the mean: an attempt that is joined,
 // offered, bridged and left in four commands.
-type sample struct {
-	seq     int64
-	version int64
-}
-
-func (s *sample) batch(head desk.Head, n int, now time.Time) desk.Batch {
+func sampleBatch(head desk.Head, n int, now time.Time) desk.Batch {
 	b := desk.Batch{Head: head}
 	b.Head.Version++
 	b.Head.RecordedAt = now
@@ -75,13 +70,13 @@ func BenchmarkUpdate(b *testing.B) {
 				b.Fatal(err)
 			}
 			log := s.DeskLog(1)
-			head, now, from := desk.Head{}, t0, &sample{}
+			head, now := desk.Head{}, t0
 			b.ReportAllocs()
 			b.ResetTimer()
 			for b.Loop() {
 				now = now.Add(time.Millisecond)
 				err := log.Update(b.Context(), head, func(snap desk.Snapshot) (desk.Batch, error) {
-					batch := from.batch(snap.Head, n, now)
+					batch := sampleBatch(snap.Head, n, now)
 					head = batch.Head
 					return batch, nil
 				})
@@ -103,11 +98,11 @@ func BenchmarkEventsAfter(b *testing.B) {
 		b.Fatal(err)
 	}
 	log := s.DeskLog(1)
-	head, now, from := desk.Head{}, t0, &sample{}
+	head, now := desk.Head{}, t0
 	for range 50 {
 		now = now.Add(time.Millisecond)
 		err := log.Update(b.Context(), head, func(snap desk.Snapshot) (desk.Batch, error) {
-			batch := from.batch(snap.Head, 1000, now)
+			batch := sampleBatch(snap.Head, 1000, now)
 			head = batch.Head
 			return batch, nil
 		})

@@ -43,7 +43,7 @@ receiver kept. It ends with 0 only when nothing is missing and all is in order.`
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd, opt) },
 	}
 	f := cmd.Flags()
-	f.DurationVar(&opt.length, "for", 15*time.Second, "how long new customers come; then everybody inside is served")
+	f.DurationVar(&opt.length, "for", 10*time.Second, "how long new customers come; then everybody inside is served")
 	f.Float64Var(&opt.speed, "speed", 1, "how much faster people are than in real life")
 	f.Uint64Var(&opt.seed, "seed", 1, "which customers come")
 	f.BoolVar(&opt.json, "json", false, "JSON lines instead of text")

@@ -25,7 +25,12 @@ import (
 //	go test ./cmd/offhook -run KillNine -args -kills 20
 var kills = flag.Int("kills", 3, "how often the server is killed under load")
 
-const joinsPerSecond = 200
+const (
+	joinsPerSecond = 200
+	// killFail is the share of requests that the receiver fails, so that the
+	// server is also killed with events parked.
+	killFail = 0.05
+)
 
 // seenRequest is one request as a receiver can name it.
 type seenRequest struct {
@@ -46,7 +51,7 @@ type witness struct {
 
 func newWitness(t *testing.T) *witness {
 	t.Helper()
-	w := &witness{receiver: newReceiver("", 0, time.Now), seen: map[seenRequest]int{}, kept: map[string]bool{}}
+	w := &witness{receiver: newReceiver("", killFail, time.Now), seen: map[seenRequest]int{}, kept: map[string]bool{}}
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -80,8 +85,8 @@ func (w *witness) keptAll(events []queue.Event) []string {
 	return missing
 }
 
-// load joins callers and lets each hang up again, at a fixed rate, and keeps
-// the attempts whose joining was acknowledged. Errors are expected: the server
+// load joins callers at a fixed rate, lets every other one hang up again, and
+// keeps the attempts whose joining was acknowledged. Errors are expected: the server
 // is being killed.
 type load struct {
 	rest  *restClient
@@ -117,6 +122,9 @@ func (l *load) call(ctx context.Context, n int) {
 	l.mu.Lock()
 	l.acked[joined.AttemptID] = true
 	l.mu.Unlock()
+	if n%2 == 0 {
+		return // he waits until the queue gives him up
+	}
 	var results any
 	report := map[string]any{"attempt_id": joined.AttemptID, "leg": "member", "event": "ended"}
 	if l.rest.post(ctx, "/v1/reports", report, &results) != nil {
@@ -147,11 +155,7 @@ func TestKillNine(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.setSecret(secret)
-	var made struct{ ID int64 }
-	if err := rest.post(t.Context(), "/v1/queues", map[string]string{"name": "sales", "type": "inbound"}, &made); err != nil {
-		t.Fatal(err)
-	}
-	l := &load{rest: rest, queue: made.ID, acked: map[int64]bool{}, ended: map[int64]bool{}}
+	l := &load{rest: rest, queue: openShortQueue(t, rest), acked: map[int64]bool{}, ended: map[int64]bool{}}
 	ctx, stopLoad := context.WithCancel(t.Context())
 	defer stopLoad()
 	calling := start(func() error { l.run(ctx); return nil })
@@ -170,6 +174,25 @@ func TestKillNine(t *testing.T) {
 	if code, logs := server.stop(); code != exitDone {
 		t.Errorf("the last server ends with %d:\n%s", code, logs)
 	}
+}
+
+// openShortQueue makes a queue whose callers wait three seconds at most, and
+// agents who never answer, so that offers and misses come on their own.
+func openShortQueue(t *testing.T, rest *restClient) int64 {
+	t.Helper()
+	var queue, agent struct{ ID int64 }
+	err := rest.post(t.Context(), "/v1/queues", map[string]any{
+		"name": "sales", "type": "inbound", "max_wait_sec": 3, "offer_timeout_sec": 1, "no_answer_delay_sec": 1,
+	}, &queue)
+	for i := 0; err == nil && i < 5; i++ {
+		if err = rest.post(t.Context(), "/v1/agents", map[string]any{"name": fmt.Sprint("agent ", i), "queues": []int64{queue.ID}}, &agent); err == nil {
+			err = rest.call(t.Context(), http.MethodPut, fmt.Sprintf("/v1/agents/%d/status", agent.ID), []byte(`{"status":"online"}`), nil)
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return queue.ID
 }
 
 func verifyAfterKills(t *testing.T, l *load, w *witness, url, endpoint string) {
@@ -192,7 +215,7 @@ func verifyAfterKills(t *testing.T, l *load, w *witness, url, endpoint string) {
 		case <-deadline:
 			done = true
 		case <-time.After(50 * time.Millisecond):
-			done = len(missing) == 0
+			done = len(missing) == 0 && everybodyLeft(events)
 		}
 	}
 	if len(missing) > 0 {
@@ -224,13 +247,27 @@ func verifyAfterKills(t *testing.T, l *load, w *witness, url, endpoint string) {
 		t.Errorf("out of order or not genuine: %+v", rec)
 	}
 	recorded := recordedTries(t, store.NewDelivery(st, nil), dispatcher.Ref{DomainID: firstDomain, EndpointID: endpoint})
-	for seen := range maps.Keys(w.seen) {
-		if recorded[seen] == 0 {
-			t.Errorf("the receiver saw try %d of %s, which is not on record", seen.try, seen.event)
+	for seen, n := range w.seen {
+		if recorded[seen] != n {
+			t.Errorf("the receiver saw try %d of %s %d times, %d are on record", seen.try, seen.event, n, recorded[seen])
 		}
 	}
 	t.Logf("%d kills, %d joins acknowledged, %d events, %d requests, %d tries on record",
 		*kills, len(l.acked), len(events), len(w.seen), len(recorded))
+}
+
+// everybodyLeft reports that every attempt has its last event.
+func everybodyLeft(events []queue.Event) bool {
+	open := 0
+	for i := range events {
+		switch events[i].Type {
+		case queue.EventJoined:
+			open++
+		case queue.EventLeaving:
+			open--
+		}
+	}
+	return open == 0
 }
 
 // recordedTries reads every try of an endpoint. The last outcomes may still be

@@ -128,15 +128,21 @@ func (f *folder) data() string { return filepath.Join(f.dir, "data") }
 func (f *folder) log() string  { return filepath.Join(f.dir, "server.log") }
 
 // socketDir names a short folder by a hash of the data path, because the path
-// of a socket has little room and a data path may be any length.
+// of a socket has little room and a data path may be any length. The server's
+// account must be able to pass through to it, which a TMPDIR of root's own may
+// not let it.
 func socketDir(dir string) (string, error) {
+	acc, err := serverAccount()
+	if err != nil {
+		return "", err
+	}
 	for _, tmp := range []string{os.TempDir(), "/tmp"} {
 		s := filepath.Join(tmp, "offhook-"+hash(dir))
-		if len(filepath.Join(s, socketName)) <= maxSocketPath {
+		if len(filepath.Join(s, socketName)) <= maxSocketPath && reachable(tmp, acc) == tmp {
 			return s, nil
 		}
 	}
-	return "", fmt.Errorf("name a socket folder for %s: no temporary folder with a short path", dir)
+	return "", fmt.Errorf("name a socket folder for %s: no temporary folder with a short path that Postgres can reach; set TMPDIR", dir)
 }
 
 // acquire makes the folder and takes its lock, waiting until ctx ends for a
