@@ -10,7 +10,7 @@ BUILD    = $(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)'
 TOOL     = $(GO) tool -modfile=deploy/tools.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench check build ci
+.PHONY: help demo test crash bench check build ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -24,8 +24,11 @@ demo: build ## the whole way, from a ringing phone to a verified webhook, in und
 test: ## every test, against a real Postgres that the tests start themselves
 	$(GO) test -buildvcs=false -timeout 10m ./...
 
-bench: ## what it can carry on this machine
-	$(GO) test -buildvcs=false -run '^$$' -bench . -benchtime 2s -timeout 30m ./...
+crash: ## twenty times kill -9 under 200 joins a second
+	$(GO) test -buildvcs=false -count=1 -v -run '^TestKillNine$$' ./cmd/offhook -args -kills 20
+
+bench: ## what it can carry on this machine, in about five minutes
+	@GO=$(GO) ./deploy/bench.sh
 
 check: ## formatting, vet and linters
 	@unformatted=$$(gofmt -l api cmd dispatcher migrations queue store); \
