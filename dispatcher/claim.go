@@ -1,11 +1,15 @@
 package dispatcher
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // claimer raises claimed marks for all endpoints: what is asked for while one
 // write is under way goes into the next one together.
 type claimer struct {
 	store Store
+	term  int64
 	in    chan claimRequest
 }
 
@@ -14,8 +18,8 @@ type claimRequest struct {
 	done  chan error
 }
 
-func newClaimer(store Store) *claimer {
-	return &claimer{store: store, in: make(chan claimRequest, 64)}
+func newClaimer(store Store, term int64) *claimer {
+	return &claimer{store: store, term: term, in: make(chan claimRequest, 64)}
 }
 
 // claim returns when the marks are stored, or why they are not. After an error
@@ -56,9 +60,19 @@ func (c *claimer) run(ctx context.Context) {
 		for i, r := range batch {
 			claims[i] = r.claim
 		}
-		err := c.store.Claim(ctx, claims)
+		err := c.write(ctx, claims)
 		for _, r := range batch {
 			r.done <- err
 		}
 	}
+}
+
+// storeTimeout bounds one call of the store: a connection whose other end is
+// gone without a word would hold its caller for a quarter of an hour.
+const storeTimeout = 30 * time.Second
+
+func (c *claimer) write(ctx context.Context, claims []Claim) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return c.store.Claim(ctx, c.term, claims)
 }

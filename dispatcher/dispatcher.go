@@ -28,15 +28,26 @@ type Store interface {
 	// Backlog returns what an endpoint's worker starts from, or ErrGone.
 	Backlog(ctx context.Context, ref Ref) (Backlog, error)
 	// Claim marks what is about to be sent; no two claims are of one endpoint.
-	// What does not exist any more is left out.
-	Claim(ctx context.Context, claims []Claim) error
+	// What does not exist any more is left out. It fails with ErrSuperseded when
+	// the term (see Lead; 0 = none) is over.
+	Claim(ctx context.Context, term int64, claims []Claim) error
 	// Settle writes outcomes, all or nothing. Rows for an endpoint that is gone
-	// are left out, except tries.
+	// are left out, except tries. It fails with ErrSuperseded when s.Term is
+	// over.
 	Settle(ctx context.Context, s Settlement) error
+	// Lead waits until no other process delivers from this store, begins a term
+	// and runs deliver with its number; from that moment on no write of an
+	// earlier term succeeds. It calls waiting once if another process is at it.
+	// The context of deliver ends with ctx, or when its term is over. After an
+	// error deliver did not run.
+	Lead(ctx context.Context, waiting func(), deliver func(ctx context.Context, term int64)) error
 }
 
 // ErrGone says that an endpoint does not exist any more.
 var ErrGone = errors.New("the endpoint does not exist any more")
+
+// ErrSuperseded says that another process has begun to deliver.
+var ErrSuperseded = errors.New("another process delivers now")
 
 // Config says how a Dispatcher works. The zero Config is good for targets on
 // the public internet.
@@ -57,8 +68,9 @@ type Config struct {
 	// DrainTimeout is how long Run waits for requests under way when it ends,
 	// and then again for their outcomes to be written. Zero = 5 s.
 	DrainTimeout time.Duration
-	// MaxParked bounds the parked events of an endpoint that only fails: from
-	// then on its backlog stays in the log. Zero = 10,000.
+	// MaxParked bounds the parked events of an endpoint that fails: from then on
+	// its backlog stays in the log. One whose last request succeeded may have
+	// ten times as many. Zero = 10,000.
 	MaxParked int
 }
 
@@ -92,12 +104,15 @@ func (c Config) withDefaults() Config {
 // Dispatcher takes events to endpoints while Run runs. Its methods are safe for
 // concurrent use.
 type Dispatcher struct {
-	store   Store
-	cfg     Config
-	sender  *sender
+	store  Store
+	cfg    Config
+	sender *sender
+	reload chan struct{}
+
+	// Of the term under way; set before its workers start.
+	term    int64
 	claims  *claimer
 	settles *settler
-	reload  chan struct{}
 
 	mu      sync.Mutex
 	logs    map[int64]*eventLog
@@ -108,10 +123,8 @@ type Dispatcher struct {
 func New(store Store, cfg Config) *Dispatcher {
 	cfg = cfg.withDefaults()
 	return &Dispatcher{
-		store: store, cfg: cfg, sender: newSender(cfg),
-		claims: newClaimer(store), settles: newSettler(store, cfg),
-		reload: make(chan struct{}, 1),
-		logs:   map[int64]*eventLog{}, workers: map[Ref]*worker{},
+		store: store, cfg: cfg, sender: newSender(cfg), reload: make(chan struct{}, 1),
+		logs: map[int64]*eventLog{}, workers: map[Ref]*worker{},
 	}
 }
 
@@ -162,14 +175,31 @@ func (d *Dispatcher) wake(domain int64) {
 // created, changed, enabled, disabled or deleted.
 func (d *Dispatcher) Reload() { signal(d.reload) }
 
-// Run delivers until ctx ends. Then it starts no more requests, waits for those
-// under way, writes their outcomes, and returns nil when all is quiet; each of
-// the two takes no longer than Config.DrainTimeout. Requests that took longer
-// are on record as unknown and are sent again by the next Run.
+// Run delivers until ctx ends, as long as no other process delivers from the
+// same store; otherwise it waits for its turn. Then it starts no more requests,
+// waits for those under way, writes their outcomes, and returns nil when all is
+// quiet; each of the two takes no longer than Config.DrainTimeout. Requests
+// that took longer are on record as unknown and are sent again by the next Run.
 func (d *Dispatcher) Run(ctx context.Context) error {
+	waiting := func() { d.cfg.Logger.Warn("another offhook delivers from this database; waiting until it ends") }
+	for ctx.Err() == nil {
+		if err := d.store.Lead(ctx, waiting, d.deliver); err != nil && ctx.Err() == nil {
+			d.cfg.Logger.Error("deliveries do not begin, trying again", "error", err)
+			sleep(ctx, time.Second)
+		}
+	}
+	return nil
+}
+
+// deliver is one term: alone at the store, until ctx ends or another process
+// has taken over.
+func (d *Dispatcher) deliver(ctx context.Context, term int64) {
+	ctx, over := context.WithCancel(ctx)
+	defer over()
 	// Writing goes on for a while after ctx has ended.
 	late, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
+	d.term, d.claims, d.settles = term, newClaimer(d.store, term), newSettler(d.store, d.cfg, term, over)
 	var writers sync.WaitGroup
 	writers.Go(func() { d.claims.run(late) })
 	writers.Go(func() { d.settles.run(late) })
@@ -178,7 +208,6 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	d.supervise(ctx, late)
 	stop()
 	writers.Wait()
-	return nil
 }
 
 // supervise keeps one worker an active endpoint until ctx ends, and returns
@@ -196,7 +225,7 @@ func (d *Dispatcher) supervise(ctx, late context.Context) {
 		case <-timer.C:
 		}
 		wait := d.cfg.ReloadEvery
-		subs, err := d.store.Active(ctx)
+		subs, err := d.active(ctx)
 		if err == nil {
 			d.reconcile(ctx, subs, func(ctx context.Context, w *worker) {
 				group.Go(func() {
@@ -210,6 +239,12 @@ func (d *Dispatcher) supervise(ctx, late context.Context) {
 		}
 		timer.Reset(wait)
 	}
+}
+
+func (d *Dispatcher) active(ctx context.Context) ([]Subscription, error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return d.store.Active(ctx)
 }
 
 // reconcile starts, changes and stops workers, so that they are those of subs.
@@ -256,6 +291,8 @@ func (d *Dispatcher) logOf(domain int64) *eventLog {
 	if l == nil {
 		l = &eventLog{now: d.cfg.Now, every: d.cfg.PollEvery,
 			read: func(ctx context.Context, after Position) ([]queue.Event, error) {
+				ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+				defer cancel()
 				return d.store.Events(ctx, domain, after, pageSize)
 			}}
 		d.logs[domain] = l

@@ -31,7 +31,7 @@ func (w *worker) recover(ctx context.Context) error {
 		return err
 	}
 	now := w.d.cfg.Now().UTC().Truncate(time.Microsecond)
-	s := Settlement{At: now}
+	s := Settlement{Term: w.d.term, At: now}
 	if err := w.lostParked(ctx, &b, &s); err != nil {
 		return err
 	}

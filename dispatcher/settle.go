@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,8 @@ const (
 // happened, so that what is stored of a lane is always a beginning of it.
 type settler struct {
 	store  Store
+	term   int64
+	over   func() // ends the term: another process delivers now
 	now    func() time.Time
 	logger *slog.Logger
 	kick   chan struct{} // there is something
@@ -29,8 +32,8 @@ type settler struct {
 	dirty []*worker
 }
 
-func newSettler(store Store, cfg Config) *settler {
-	return &settler{store: store, now: cfg.Now, logger: cfg.Logger,
+func newSettler(store Store, cfg Config, term int64, over func()) *settler {
+	return &settler{store: store, term: term, over: over, now: cfg.Now, logger: cfg.Logger,
 		kick: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 }
 
@@ -88,7 +91,7 @@ func (s *settler) flush(ctx context.Context) {
 	case <-s.full:
 	default:
 	}
-	batch := Settlement{At: s.now().UTC()}
+	batch := Settlement{Term: s.term, At: s.now().UTC()}
 	parts := make([]part, 0, len(workers))
 	for _, w := range workers {
 		parts = append(parts, w.collect(&batch))
@@ -107,12 +110,15 @@ func (s *settler) flush(ctx context.Context) {
 func (s *settler) write(ctx context.Context, batch Settlement) bool {
 	wait := 50 * time.Millisecond
 	for {
-		err := s.store.Settle(ctx, batch)
+		err := s.writeOnce(ctx, batch)
 		if err == nil {
 			return true
 		}
 		if ctx.Err() != nil {
 			return false
+		}
+		if errors.Is(err, ErrSuperseded) {
+			s.over() // whoever delivers now takes these for unknown
 		}
 		s.logger.Error("outcomes are not written, trying again", "outcomes", len(batch.Tries), "error", err)
 		if !sleep(ctx, wait) {
@@ -120,6 +126,12 @@ func (s *settler) write(ctx context.Context, batch Settlement) bool {
 		}
 		wait = min(2*wait, 2*time.Second)
 	}
+}
+
+func (s *settler) writeOnce(ctx context.Context, batch Settlement) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	return s.store.Settle(ctx, batch)
 }
 
 // sleep waits; false when ctx ended before.

@@ -60,6 +60,8 @@ type Claim struct {
 // Settlement is one bulk write of outcomes. Writing it twice is the same as
 // writing it once: a commit whose answer was lost is simply repeated.
 type Settlement struct {
+	// Term is the one that Lead began; 0 for tries that belong to none.
+	Term  int64
 	Tries []Try
 	// Park are rows to insert or replace, Unpark rows to delete; no event is in
 	// both.

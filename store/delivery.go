@@ -131,7 +131,7 @@ FROM unnest($1::bigint[], $2::uuid[], $3::bigint[]) AS w (domain_id, endpoint_id
 WHERE p.domain_id = w.domain_id AND p.endpoint_id = w.endpoint_id AND p.seq = w.seq`
 
 // Claim marks what is about to be sent, in one round trip.
-func (d *Delivery) Claim(ctx context.Context, claims []dispatcher.Claim) error {
+func (d *Delivery) Claim(ctx context.Context, term int64, claims []dispatcher.Claim) error {
 	var cursors, parked placeColumns
 	for i := range claims {
 		c := &claims[i]
@@ -143,6 +143,7 @@ func (d *Delivery) Claim(ctx context.Context, claims []dispatcher.Claim) error {
 		}
 	}
 	batch := &pgx.Batch{}
+	fence(batch, term)
 	if len(cursors.seq) > 0 {
 		batch.Queue(claimCursors, cursors.domain, cursors.endpoint, cursors.at, cursors.seq)
 	}
@@ -153,7 +154,7 @@ func (d *Delivery) Claim(ctx context.Context, claims []dispatcher.Claim) error {
 		return nil
 	}
 	if err := d.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("claim deliveries: %w", err)
+		return fmt.Errorf("claim deliveries: %w", superseded(err))
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ SET settled_at    = CASE WHEN l.seq > c.settled_seq THEN l.at ELSE c.settled_at 
     paused_reason = CASE WHEN l.paused_until IS NULL THEN c.paused_reason ELSE l.paused_reason END
 FROM locked l WHERE c.domain_id = l.domain_id AND c.endpoint_id = l.endpoint_id`
 
-// Settle writes outcomes in one transaction. Many tries go by COPY, which takes
+// Settle writes outcomes in one transaction, unless their term is over. Many tries go by COPY, which takes
 // a third of the time of an insert but knows no repetition: when a try turns
 // out to be there, the settlement was committed before and only its answer was
 // lost, and the insert passes over what is there.
@@ -94,17 +94,18 @@ func (d *Delivery) Settle(ctx context.Context, s dispatcher.Settlement) error {
 		}
 		var pg *pgconn.PgError
 		if !errors.As(err, &pg) || pg.Code != uniqueViolation {
-			return fmt.Errorf("settle deliveries: %w", err)
+			return fmt.Errorf("settle deliveries: %w", superseded(err))
 		}
 	}
 	batch := &pgx.Batch{} // one round trip, and a transaction of its own
+	fence(batch, s.Term)
 	queueTries(batch, s.Tries)
 	queueSettlement(batch, s)
 	if batch.Len() == 0 {
 		return nil
 	}
 	if err := d.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("settle deliveries: %w", err)
+		return fmt.Errorf("settle deliveries: %w", superseded(err))
 	}
 	return nil
 }
@@ -121,6 +122,7 @@ func (d *Delivery) settleByCopy(ctx context.Context, s dispatcher.Settlement) er
 			return err
 		}
 		batch := &pgx.Batch{}
+		fence(batch, s.Term)
 		queueSettlement(batch, s)
 		if batch.Len() == 0 {
 			return nil

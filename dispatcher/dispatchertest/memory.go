@@ -23,6 +23,8 @@ type Memory struct {
 	endpoints map[dispatcher.Ref]*endpoint
 	tries     []dispatcher.Try
 	calls     map[string]int
+	term      int64 // the last that began
+	led       bool  // it is under way
 }
 
 type endpoint struct {
@@ -183,10 +185,13 @@ func (m *Memory) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Ba
 }
 
 // Claim implements dispatcher.Store.
-func (m *Memory) Claim(ctx context.Context, claims []dispatcher.Claim) error {
+func (m *Memory) Claim(ctx context.Context, term int64, claims []dispatcher.Claim) error {
 	defer m.lock("Claim")()
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if term != 0 && term != m.term {
+		return dispatcher.ErrSuperseded
 	}
 	for _, c := range claims {
 		e := m.endpoints[c.Ref]
@@ -211,6 +216,9 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 	defer m.lock("Settle")()
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if s.Term != 0 && s.Term != m.term {
+		return dispatcher.ErrSuperseded
 	}
 	for _, t := range s.Tries {
 		if !slices.ContainsFunc(m.tries, func(have dispatcher.Try) bool { return sameTry(have, t) }) {
@@ -247,6 +255,38 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 		}
 	}
 	return nil
+}
+
+// Lead implements dispatcher.Store.
+func (m *Memory) Lead(ctx context.Context, waiting func(), deliver func(context.Context, int64)) error {
+	for tell := waiting; !m.takeLead(); tell = func() {} {
+		tell()
+		select {
+		case <-time.After(time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	defer m.endLead()
+	deliver(ctx, m.term)
+	return nil
+}
+
+func (m *Memory) takeLead() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.led {
+		return false
+	}
+	m.led = true
+	m.term++
+	return true
+}
+
+func (m *Memory) endLead() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.led = false
 }
 
 // sameTry compares what is the key of a try.

@@ -42,6 +42,8 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"done events are those with a final try":      testDone,
 		"a pause and a disabling are kept":            testPause,
 		"an endpoint that is gone takes nothing":      testGone,
+		"one leads at a time":                         testLead,
+		"what is late from an older term is refused":  testLateWrites,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -147,8 +149,8 @@ func testClaim(t *testing.T, f Fixture) {
 	evs := f.Append(base, Attempt(1, 5, base)...)
 	_, a := create(t, f, pos(evs[0]))
 	_, b := create(t, f, pos(evs[0]))
-	ok(t, f.Store.Claim(t.Context(), []dispatcher.Claim{{Ref: b, Upto: pos(evs[2])}, {Ref: a, Upto: pos(evs[3])}}))
-	ok(t, f.Store.Claim(t.Context(), []dispatcher.Claim{{Ref: a, Upto: pos(evs[1])}, {Ref: b}}))
+	ok(t, f.Store.Claim(t.Context(), 0, []dispatcher.Claim{{Ref: b, Upto: pos(evs[2])}, {Ref: a, Upto: pos(evs[3])}}))
+	ok(t, f.Store.Claim(t.Context(), 0, []dispatcher.Claim{{Ref: a, Upto: pos(evs[1])}, {Ref: b}}))
 	same(t, "a", backlog(t, f, a), dispatcher.Backlog{Settled: pos(evs[0]), Claimed: pos(evs[3])})
 	same(t, "b", backlog(t, f, b), dispatcher.Backlog{Settled: pos(evs[0]), Claimed: pos(evs[2])})
 	// Settled takes claimed with it, and is not lowered either.
@@ -234,7 +236,7 @@ func testParked(t *testing.T, f Fixture) {
 	}
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base, Park: []dispatcher.Parked{
 		p(ref, 2, 0, time.Time{}), p(ref, 1, 1, base.Add(time.Second)), p(other, 1, 4, base), p(ref, 3, 0, time.Time{})}}))
-	ok(t, f.Store.Claim(t.Context(), []dispatcher.Claim{{Ref: ref, Parked: []int64{2, 3, 77}}}))
+	ok(t, f.Store.Claim(t.Context(), 0, []dispatcher.Claim{{Ref: ref, Parked: []int64{2, 3, 77}}}))
 	claimed := func(p dispatcher.Parked) dispatcher.Parked { p.Claimed = true; return p }
 	same(t, "claimed", backlog(t, f, ref).Parked, []dispatcher.Parked{
 		claimed(p(ref, 1, 1, base.Add(time.Second))), claimed(p(ref, 2, 0, time.Time{})), p(ref, 3, 0, time.Time{})})
@@ -249,7 +251,7 @@ func testDone(t *testing.T, f Fixture) {
 	evs := f.Append(base, Attempt(1, 6, base)...)
 	_, ref := create(t, f, dispatcher.Position{})
 	_, other := create(t, f, dispatcher.Position{})
-	ok(t, f.Store.Claim(t.Context(), []dispatcher.Claim{{Ref: ref, Upto: pos(evs[4])}, {Ref: other, Upto: pos(evs[4])}}))
+	ok(t, f.Store.Claim(t.Context(), 0, []dispatcher.Claim{{Ref: ref, Upto: pos(evs[4])}, {Ref: other, Upto: pos(evs[4])}}))
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base,
 		Cursors: []dispatcher.Cursor{{Ref: ref, Settled: pos(evs[0])}},
 		Tries: []dispatcher.Try{
@@ -287,7 +289,7 @@ func testGone(t *testing.T, f Fixture) {
 	park := func(ref dispatcher.Ref) dispatcher.Parked {
 		return dispatcher.Parked{Ref: ref, Position: pos(evs[0]), Lane: "attempt/1", Tries: 1, NextAt: base}
 	}
-	ok(t, f.Store.Claim(t.Context(), []dispatcher.Claim{{Ref: ref, Upto: pos(evs[2]), Parked: []int64{1}}, {Ref: stays, Upto: pos(evs[1])}}))
+	ok(t, f.Store.Claim(t.Context(), 0, []dispatcher.Claim{{Ref: ref, Upto: pos(evs[2]), Parked: []int64{1}}, {Ref: stays, Upto: pos(evs[1])}}))
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base,
 		Tries:   []dispatcher.Try{try(ref, evs[0], 1, dispatcher.StateRetrying)},
 		Park:    []dispatcher.Parked{park(ref), park(stays)},
