@@ -65,35 +65,18 @@ func (w *worker) attempt(it *item, t *target) Try {
 func (w *worker) finish(it *item, t *target, try Try) {
 	now := w.d.cfg.Now()
 	v := judge(&try, Failure{Profile: t.Profile, RecordedAt: it.pos.RecordedAt}, now, w.d.cfg.Jitter())
-	try.State, try.NextAt = v.state, v.nextAt.UTC().Truncate(time.Microsecond)
-	if v.nextAt.IsZero() {
-		try.NextAt = time.Time{}
-	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if t.URL != w.target.URL {
+		v = v.ofOldURL(now)
+	}
+	if try.State = v.state; !v.nextAt.IsZero() {
+		try.NextAt = v.nextAt.UTC().Truncate(time.Microsecond)
+	}
 	w.tries = append(w.tries, try)
 	w.unsaved++
 	w.lastFailed = v.state != StateDelivered
-	fresh := !it.parked
-	if v.spent {
-		it.tries++
-	}
-	if v.state.Final() {
-		w.lanes.done(it)
-	} else {
-		for _, follower := range w.lanes.park(it, try.NextAt) {
-			if !follower.row {
-				w.open--
-			}
-			w.touch(follower)
-		}
-	}
-	if !it.final || it.row { // a fresh success has nothing to write but its try
-		w.touch(it)
-	}
-	if fresh {
-		w.open--
-	}
+	w.resolve(it, v, try.NextAt)
 	if v.pause.After(w.pausedUntil) {
 		w.pausedUntil = v.pause
 		w.pause = &Pause{Ref: w.ref, Until: v.pause.UTC().Truncate(time.Microsecond), Reason: try.Outcome}
@@ -106,5 +89,30 @@ func (w *worker) finish(it *item, t *target, try Try) {
 	// The reader cares for parked lanes, for the end, and for room to read.
 	if v.state != StateDelivered || w.stopping || w.open == pageSize || w.open == 0 || it.row {
 		signal(w.wake)
+	}
+}
+
+// resolve moves the head of a lane on: away, or to the parked ones until an
+// instant; the caller holds mu.
+func (w *worker) resolve(it *item, v verdict, until time.Time) {
+	fresh := !it.parked
+	if v.spent {
+		it.tries++
+	}
+	if v.state.Final() {
+		w.lanes.done(it)
+	} else {
+		for _, follower := range w.lanes.park(it, until) {
+			if !follower.row {
+				w.open--
+			}
+			w.touch(follower)
+		}
+	}
+	if !it.final || it.row { // a fresh success has nothing to write but its try
+		w.touch(it)
+	}
+	if fresh {
+		w.open--
 	}
 }

@@ -121,6 +121,17 @@ func judge(t *Try, f Failure, now time.Time, jitter float64) verdict {
 	return v
 }
 
+// ofOldURL returns the verdict for an endpoint that has another URL by now: the
+// old one has no say in whether the endpoint rests, and what it refused for good
+// goes to the new one.
+func (v verdict) ofOldURL(now time.Time) verdict {
+	if v.gone {
+		return verdict{state: StateRetrying, nextAt: now, spent: true}
+	}
+	v.pause = time.Time{}
+	return v
+}
+
 // maxRetryAfter bounds what an endpoint may ask for: beyond it, an insane or
 // hostile value would stop deliveries for ever.
 const maxRetryAfter = 24 * time.Hour

@@ -33,8 +33,12 @@ func (p *prevFinder) fill(ctx context.Context, t *target, items []*item) error {
 			it.prev = ev.Sequence - 1
 			continue
 		}
+		// What is not before the event was remembered for a page that could not be
+		// claimed and comes again.
 		prev, known := p.last[ev.AttemptID]
-		if it.prev = prev; !known && ev.Sequence > 1 {
+		if known = known && prev < ev.Sequence; known {
+			it.prev = prev
+		} else if ev.Sequence > 1 {
 			unknown = append(unknown, it)
 		}
 		p.last[ev.AttemptID] = ev.Sequence

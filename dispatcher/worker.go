@@ -121,6 +121,8 @@ func (w *worker) start(ctx context.Context) bool {
 // step fetches what is due, reads what is new, and starts senders. It says
 // whether there was anything, and if not, when there may be.
 func (w *worker) step(ctx, late context.Context) (worked bool, again time.Time, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
+	defer cancel()
 	fetched, err := w.fetchDue(ctx, late)
 	if err != nil {
 		return false, time.Time{}, err
@@ -168,8 +170,11 @@ func (w *worker) readOn(ctx, late context.Context) (bool, time.Time, error) {
 func (w *worker) mayRead() (*target, Position, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	full := w.open+w.unsaved > readAhead || len(w.window)-w.first > maxWindow ||
-		w.lastFailed && w.lanes.parked >= w.d.cfg.MaxParked
+	limit := w.d.cfg.MaxParked
+	if !w.lastFailed {
+		limit *= 10
+	}
+	full := w.open+w.unsaved > readAhead || len(w.window)-w.first > maxWindow || w.lanes.parked >= limit
 	return w.target, w.pos, !full && !w.stopping && !w.paused()
 }
 
@@ -251,10 +256,11 @@ func (w *worker) fetch(ctx, late context.Context, t *target, items []*item) erro
 	return w.d.claims.claim(late, Claim{Ref: w.ref, Parked: seqs})
 }
 
-// rest waits until something may have changed.
+// rest waits until something may have changed, and no longer than a poll: what
+// became due since step looked at the clock is then not slept through.
 func (w *worker) rest(ctx context.Context, again time.Time) {
 	now := w.d.cfg.Now()
-	until := now.Add(time.Hour)
+	until := now.Add(w.d.cfg.PollEvery)
 	earlier := func(t time.Time) {
 		if t.After(now) && t.Before(until) {
 			until = t
