@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -12,7 +11,6 @@ import (
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/dispatcher/dispatchertest"
 	"github.com/offhook/offhook/queue"
-	"github.com/offhook/offhook/store"
 	"github.com/offhook/offhook/store/storetest"
 )
 
@@ -94,20 +92,7 @@ func TestDispatcherOnPostgres(t *testing.T) {
 	if b.Settled.Seq != total || b.Claimed.Seq != total || len(b.Parked) != 0 {
 		t.Errorf("in the end: %+v", b)
 	}
-	tries, err := d.Tries(t.Context(), ref, store.TryFilter{Limit: 100_000})
-	fatal(t, err)
-	recorded := map[string]int{}
-	for _, tr := range tries {
-		recorded[fmt.Sprintf("%s/%d", queue.EventID(tr.EventID), tr.Number)]++
-	}
-	for key, n := range f.seen {
-		if n != 1 || recorded[key] != 1 {
-			t.Errorf("request %s was seen %d times and is on record %d times", key, n, recorded[key])
-		}
-	}
-	if len(recorded) != len(f.seen) {
-		t.Errorf("%d requests on record, %d seen", len(recorded), len(f.seen))
-	}
+	checkRecord(t, pool, ref, f)
 	told, err := d.DeliveriesOfEvents(t.Context(), 1, evs[:10])
 	fatal(t, err)
 	for i, dl := range told {
