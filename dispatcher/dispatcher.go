@@ -23,8 +23,9 @@ type Store interface {
 	// EventsAt returns the events at the positions, in any order; those that are
 	// no longer stored are missing.
 	EventsAt(ctx context.Context, domainID int64, at []Position) ([]queue.Event, error)
-	// Earlier returns all attempt.* events of attempts, by attempt and sequence.
-	Earlier(ctx context.Context, domainID int64, attempts []int64) (map[int64][]Earlier, error)
+	// Earlier returns the attempt.* events of attempts, by attempt and sequence,
+	// that were recorded at or after since.
+	Earlier(ctx context.Context, domainID int64, attempts []int64, since time.Time) (map[int64][]Earlier, error)
 	// Backlog returns what an endpoint's worker starts from, or ErrGone.
 	Backlog(ctx context.Context, ref Ref) (Backlog, error)
 	// Claim marks what is about to be sent; no two claims are of one endpoint.

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"time"
 
 	"github.com/offhook/offhook/queue"
 )
@@ -52,19 +53,25 @@ func (p *prevFinder) fill(ctx context.Context, t *target, items []*item) error {
 // look sets prev of items by looking at the earlier events of their attempts.
 func (p *prevFinder) look(ctx context.Context, t *target, items []*item) error {
 	var attempts []int64
+	var since time.Time
 	for _, it := range items {
 		switch ev := &it.entry.ev; {
 		case ev.Sequence <= 1:
 		case t.whole:
 			it.prev = ev.Sequence - 1
 		default:
+			// Nothing is recorded before it happened, so that no day before the
+			// first joining need be looked at.
+			if joined := ev.Ext.JoinedAt; len(attempts) == 0 || joined.Before(since) {
+				since = joined
+			}
 			attempts = append(attempts, ev.AttemptID)
 		}
 	}
 	if len(attempts) == 0 {
 		return nil
 	}
-	earlier, err := p.store.Earlier(ctx, t.DomainID, attempts)
+	earlier, err := p.store.Earlier(ctx, t.DomainID, attempts, since)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -45,12 +46,14 @@ func (d *Delivery) EventsAt(ctx context.Context, domainID int64, at []dispatcher
 
 const earlierEvents = `
 SELECT attempt_id, sequence, type FROM events
-WHERE domain_id = $1 AND attempt_id = ANY ($2) AND sequence IS NOT NULL
+WHERE domain_id = $1 AND attempt_id = ANY ($2) AND recorded_at >= $3 AND sequence IS NOT NULL
 ORDER BY attempt_id, sequence`
 
-// Earlier returns number and type of every attempt.* event of the attempts.
-func (d *Delivery) Earlier(ctx context.Context, domainID int64, attempts []int64) (map[int64][]dispatcher.Earlier, error) {
-	rows, _ := d.pool.Query(ctx, earlierEvents, domainID, attempts)
+// Earlier returns number and type of the attempt.* events of the attempts that
+// were recorded at or after since, which prunes partitions: there may be one for
+// each of 400 days.
+func (d *Delivery) Earlier(ctx context.Context, domainID int64, attempts []int64, since time.Time) (map[int64][]dispatcher.Earlier, error) {
+	rows, _ := d.pool.Query(ctx, earlierEvents, domainID, attempts, since)
 	out := map[int64][]dispatcher.Earlier{}
 	var attempt int64
 	var e dispatcher.Earlier

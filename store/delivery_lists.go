@@ -48,17 +48,19 @@ WHERE t.domain_id = $1 AND t.endpoint_id = $2
   AND ($4 = '' OR t.event_type = $4)
   AND ($5::timestamptz IS NULL OR t.started_at >= $5)
   AND ($6::timestamptz IS NULL OR t.started_at < $6)
-  AND ($7::timestamptz IS NULL OR (t.started_at, t.seq, t.number) < ($7, $8::bigint, $9::bigint))`
+  AND t.started_at <= coalesce($7::timestamptz, 'infinity')
+  AND (t.started_at, t.seq, t.number) < (coalesce($7::timestamptz, 'infinity'), $8::bigint, $9::bigint)`
 
 const newestTriesFirst = `
 ORDER BY t.started_at DESC, t.seq DESC, t.number DESC LIMIT $10`
 
-// An event's last try tells how its delivery stands.
+// An event's last try tells how its delivery stands. Counted, because NOT EXISTS
+// becomes a join, for which a planner without statistics reads all tries.
 const onlyLastTries = `
-  AND NOT EXISTS (
-    SELECT FROM tries later
+  AND t.seq > 0 AND 0 = (
+    SELECT count(*) FROM tries later
     WHERE later.domain_id = t.domain_id AND later.seq = t.seq AND later.endpoint_id = t.endpoint_id
-      AND (later.started_at, later.number) > (t.started_at, t.number) AND t.seq > 0)`
+      AND later.started_at >= t.started_at AND (later.started_at, later.number) > (t.started_at, t.number))`
 
 // Tries lists what was sent to an endpoint, newest first, also of an endpoint
 // that was deleted.
@@ -69,7 +71,7 @@ func (d *Delivery) Tries(ctx context.Context, ref dispatcher.Ref, f TryFilter) (
 // Deliveries lists the events that an endpoint was sent, each with its last
 // try, newest try first. Test events are not deliveries.
 func (d *Delivery) Deliveries(ctx context.Context, ref dispatcher.Ref, f TryFilter) ([]dispatcher.Delivery, error) {
-	tries, err := d.listTries(ctx, selectTries+onlyLastTries+` AND t.seq > 0`+newestTriesFirst, ref, f)
+	tries, err := d.listTries(ctx, selectTries+onlyLastTries+newestTriesFirst, ref, f)
 	if err != nil {
 		return nil, err
 	}

@@ -154,11 +154,11 @@ func (m *Memory) EventsAt(ctx context.Context, domainID int64, at []dispatcher.P
 }
 
 // Earlier implements dispatcher.Store.
-func (m *Memory) Earlier(ctx context.Context, domainID int64, attempts []int64) (map[int64][]dispatcher.Earlier, error) {
+func (m *Memory) Earlier(ctx context.Context, domainID int64, attempts []int64, since time.Time) (map[int64][]dispatcher.Earlier, error) {
 	defer m.lock("Earlier")()
 	out := map[int64][]dispatcher.Earlier{}
 	for _, ev := range m.logs[domainID] {
-		if ev.Sequence > 0 && slices.Contains(attempts, ev.AttemptID) {
+		if ev.Sequence > 0 && !ev.RecordedAt.Before(since) && slices.Contains(attempts, ev.AttemptID) {
 			out[ev.AttemptID] = append(out[ev.AttemptID], dispatcher.Earlier{Sequence: ev.Sequence, Type: ev.Type})
 		}
 	}

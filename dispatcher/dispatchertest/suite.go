@@ -121,7 +121,7 @@ func testEvents(t *testing.T, f Fixture) {
 func testEarlier(t *testing.T, f Fixture) {
 	f.Append(base, Attempt(1, 3, base)...)
 	f.Append(base, Attempt(2, 2, base)...)
-	got, err := f.Store.Earlier(t.Context(), 1, []int64{1, 99})
+	got, err := f.Store.Earlier(t.Context(), 1, []int64{1, 99}, base)
 	ok(t, err)
 	same(t, "earlier", got, map[int64][]dispatcher.Earlier{1: {
 		{Sequence: 1, Type: queue.EventJoined}, {Sequence: 2, Type: queue.EventOffering}, {Sequence: 3, Type: queue.EventLeaving}}})
