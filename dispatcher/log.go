@@ -20,14 +20,27 @@ type entry struct {
 }
 
 func newEntries(events []queue.Event) []*entry {
-	block := make([]entry, len(events))
 	out := make([]*entry, len(events))
 	for i := range events {
-		block[i].ev = events[i]
-		block[i].laneOf = LaneOf(OrderPerAttempt, &events[i])
-		out[i] = &block[i]
+		// Each on its own: one that waits must not keep its whole page in memory.
+		out[i] = &entry{ev: events[i], laneOf: LaneOf(OrderPerAttempt, &events[i])}
 	}
 	return out
+}
+
+// usualWeight is what an event with its body takes in memory, without variables.
+const usualWeight = 2 << 10
+
+// weigh returns roughly how many bytes entries take: what people put into them
+// counts twice, in the event and in its body.
+func weigh(entries []*entry) (bytes int) {
+	for _, e := range entries {
+		bytes += usualWeight + 2*len(e.ev.Data)
+		for name, value := range e.ev.Variables {
+			bytes += 2 * (len(name) + len(value))
+		}
+	}
+	return bytes
 }
 
 func (e *entry) pos() Position {
@@ -60,9 +73,9 @@ func (e *entry) rendered() []byte {
 }
 
 const (
-	pageSize  = 1000  // events read from the table at a time
-	tailLimit = 16384 // events kept in memory behind the head
-	pageLimit = 4     // pages kept for endpoints that catch up
+	pageSize  = 1000     // events read from the table at a time
+	tailBytes = 32 << 20 // kept in memory behind the head; the double before that is cut
+	pageLimit = 4        // pages kept for endpoints that catch up
 )
 
 // eventReader is what the log needs of the store.
@@ -80,6 +93,7 @@ type eventLog struct {
 
 	mu       sync.Mutex
 	tail     []*entry   // without gaps, the newest last
+	weight   int        // of the tail
 	pages    [][]*entry // the newest last
 	head     int64      // the highest number known
 	nextPoll time.Time  // for those who are at the head
@@ -102,15 +116,24 @@ func (l *eventLog) extend(entries []*entry) {
 			return
 		}
 		if entries[0].ev.Seq != last+1 {
-			l.tail = nil
+			l.tail, l.weight = nil, 0
 		}
-	}
-	if len(l.tail)+len(entries) > 2*tailLimit {
-		// A new array: readers may hold parts of the old one.
-		l.tail = slices.Clone(l.tail[max(0, len(l.tail)-tailLimit):])
 	}
 	l.tail = append(l.tail, entries...)
 	l.head = max(l.head, entries[len(entries)-1].ev.Seq)
+	if l.weight += weigh(entries); l.weight > 2*tailBytes {
+		l.cut()
+	}
+}
+
+// cut takes the front of the tail away.
+func (l *eventLog) cut() {
+	n := 0
+	for l.weight > tailBytes && n < len(l.tail)-1 {
+		l.weight -= weigh(l.tail[n : n+1])
+		n++
+	}
+	l.tail = slices.Clone(l.tail[n:]) // a new array: readers may hold parts of the old one
 }
 
 // after returns up to a page of events behind the position: nil when there are
@@ -165,6 +188,9 @@ func (l *eventLog) store(pos Position, entries []*entry) ([]*entry, time.Time, e
 		return entries, time.Time{}, nil
 	}
 	l.head = max(l.head, entries[len(entries)-1].ev.Seq)
+	if weigh(entries) > tailBytes {
+		return entries, time.Time{}, nil // too large to share
+	}
 	if len(l.pages) == pageLimit {
 		l.pages = slices.Delete(l.pages, 0, 1)
 	}

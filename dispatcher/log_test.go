@@ -3,8 +3,11 @@ package dispatcher
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/offhook/offhook/queue"
 )
@@ -123,11 +126,11 @@ func TestTheTailIsBounded(t *testing.T) {
 	t.Parallel()
 	tb := &table{}
 	l, _ := newLog(tb)
-	for seq := int64(1); seq < 5*tailLimit; seq += 512 {
+	for seq := int64(1); seq < 5*tailBytes/usualWeight; seq += 512 {
 		tb.n = seq + 511
 		l.feed(newEntries(events(seq, seq+511)))
 	}
-	if len(l.tail) > 2*tailLimit {
+	if len(l.tail) > 2*tailBytes/usualWeight {
 		t.Errorf("the tail holds %d events", len(l.tail))
 	}
 	if end := walk(t, l, Position{}); end.Seq != tb.n || tb.reads == 0 {
@@ -154,5 +157,46 @@ func TestAReadThatFailsIsReported(t *testing.T) {
 	l, _ := newLog(tb)
 	if _, _, err := l.after(t.Context(), Position{}); !errors.Is(err, tb.fail) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// One event that waits must not keep the whole page in memory that it was read
+// with: an endpoint that wants one event in a thousand would hold the log.
+func TestAnEntryKeepsNoOtherAlive(t *testing.T) {
+	t.Parallel()
+	entries := newEntries(events(1, 100))
+	kept, other := entries[0], weak.Make(entries[50])
+	entries = nil
+	runtime.GC()
+	if other.Value() != nil {
+		t.Error("an entry is still there with nobody to need it")
+	}
+	runtime.KeepAlive(kept)
+}
+
+// The tail holds many small events or a few large ones.
+func TestTheTailIsBoundedByBytes(t *testing.T) {
+	t.Parallel()
+	large := map[string]string{"note": strings.Repeat("x", 64<<10)}
+	l, _ := newLog(&table{})
+	for seq := int64(1); seq <= 20_000; seq += 10 {
+		batch := events(seq, seq+9)
+		for i := range batch {
+			batch[i].Variables = large
+		}
+		l.feed(newEntries(batch))
+		if kept := len(l.tail) * 64 << 10; kept > 2*tailBytes+640<<10 {
+			t.Fatalf("the tail holds %d bytes of variables after %d events", kept, seq)
+		}
+	}
+	if last := l.tail[len(l.tail)-1].ev.Seq; last != 20_000 || len(l.tail) < 100 {
+		t.Errorf("%d events up to %d are left", len(l.tail), last)
+	}
+	page := events(1, pageSize)
+	for i := range page {
+		page[i].Variables = large
+	}
+	if _, _, err := l.store(Position{}, newEntries(page)); err != nil || len(l.pages) != 0 {
+		t.Errorf("a page of %d MB is kept (%v)", pageSize*64>>10, err)
 	}
 }
