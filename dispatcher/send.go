@@ -52,6 +52,9 @@ func newSender(cfg Config) *sender {
 		MaxIdleConnsPerHost:    maxInFlightCap,
 		IdleConnTimeout:        90 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
+		// Nobody else notices that a shared connection is dead: a request that
+		// times out on HTTP/2 leaves it to the next one.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 	}
 	return &sender{now: cfg.Now, client: &retryablehttp.Client{
 		HTTPClient: &http.Client{
