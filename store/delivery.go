@@ -17,17 +17,10 @@ var _ dispatcher.Store = (*Delivery)(nil)
 const activeEndpoints = endpointColumns + ` WHERE NOT e.disabled ORDER BY e.domain_id, e.id`
 
 // Active returns every endpoint of every domain that is not disabled. One whose
-// secrets no key of the ring opens comes without them: it must not stop the
-// others.
+// secrets no key of the ring opens comes without them.
 func (d *Delivery) Active(ctx context.Context) ([]dispatcher.Subscription, error) {
 	rows, _ := d.pool.Query(ctx, activeEndpoints)
-	subs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (dispatcher.Subscription, error) {
-		sub, err := d.scanEndpoint(row)
-		if errors.Is(err, errSealed) {
-			sub.Endpoint.Secrets, err = nil, nil
-		}
-		return sub, err
-	})
+	subs, err := pgx.CollectRows(rows, d.scanListed)
 	if err != nil {
 		return nil, fmt.Errorf("read active endpoints: %w", err)
 	}

@@ -128,7 +128,7 @@ func (d *Delivery) DeliveriesOfEvents(ctx context.Context, domainID int64, event
 				return err
 			}
 			rows, _ = tx.Query(ctx, allEndpoints, domainID)
-			subs, err := pgx.CollectRows(rows, d.scanEndpoint)
+			subs, err := pgx.CollectRows(rows, d.scanListed)
 			book = newDeliveryBook(subs, tries, parked)
 			return err
 		})

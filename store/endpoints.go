@@ -131,7 +131,7 @@ WHERE e.domain_id = $1 AND e.id > $2 ORDER BY e.id LIMIT $3`
 
 // Endpoints lists a domain's endpoints in the order of their ids, which is that
 // of their creation: up to limit behind the id after; an empty after is the
-// beginning.
+// beginning. One whose secrets no key of the ring opens comes without them.
 func (d *Delivery) Endpoints(ctx context.Context, domainID int64, after string, limit int) ([]dispatcher.Endpoint, error) {
 	var from uuid.UUID
 	if after != "" {
@@ -141,7 +141,7 @@ func (d *Delivery) Endpoints(ctx context.Context, domainID int64, after string, 
 		}
 	}
 	rows, _ := d.pool.Query(ctx, selectEndpoints, domainID, from, limit)
-	subs, err := pgx.CollectRows(rows, d.scanEndpoint)
+	subs, err := pgx.CollectRows(rows, d.scanListed)
 	if err != nil {
 		return nil, fmt.Errorf("list endpoints: %w", err)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -51,6 +52,16 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 		ep.Secrets = append(ep.Secrets, string(plain))
 	}
 	return s, d.openHeaders(headers, ep)
+}
+
+// scanListed is scanEndpoint for lists: an endpoint whose secrets or headers no
+// key of the ring opens comes without both, and does not hide the others.
+func (d *Delivery) scanListed(row pgx.CollectableRow) (dispatcher.Subscription, error) {
+	sub, err := d.scanEndpoint(row)
+	if errors.Is(err, errSealed) {
+		sub.Endpoint.Secrets, sub.Endpoint.Headers, err = nil, nil, nil
+	}
+	return sub, err
 }
 
 func (d *Delivery) sealHeaders(ep dispatcher.Endpoint) []byte {

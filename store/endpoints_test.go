@@ -92,6 +92,17 @@ func TestSecretsAreSealed(t *testing.T) {
 	if len(active) != 1 || active[0].Endpoint.Secrets != nil {
 		t.Errorf("active without the key: %+v", active)
 	}
+	listed, err := lost.Endpoints(ctx, 1, "", 10) // nor does it hide them, or itself
+	fatal(t, err)
+	if len(listed) != 1 || listed[0].URL != ep.URL || listed[0].Secrets != nil || listed[0].Headers != nil {
+		t.Errorf("listed without the key: %+v", listed)
+	}
+	stored := appendEvents(t, pool, ep.CreatedAt, dispatchertest.Event(1, 1, queue.EventJoined, ep.CreatedAt))
+	told, err := lost.DeliveriesOfEvents(ctx, 1, stored)
+	fatal(t, err)
+	if len(told[0]) != 1 || told[0][0].State != dispatcher.StatePending {
+		t.Errorf("deliveries without the key: %+v", told)
+	}
 	var sealed []byte
 	fatal(t, pool.QueryRow(ctx, `SELECT string_agg(s.sealed, '') || string_agg(e.headers, '')
 		FROM endpoint_secrets s, endpoints e`).Scan(&sealed))
