@@ -60,6 +60,9 @@ type Config struct {
 	Now func() time.Time
 	// Version is shown in the OpenAPI document.
 	Version string
+	// Patience is how long an operation may take before its caller is told that
+	// nobody knows; 0 = 10 s. Postgres answers in milliseconds or not at all.
+	Patience time.Duration
 }
 
 // handler is the API: what its operations share.
@@ -73,13 +76,14 @@ type handler struct {
 	settings sync.Mutex
 }
 
-// commandTimeout is how long a command may take before its caller is told that
-// nobody knows; Postgres answers in milliseconds or not at all.
-const commandTimeout = 10 * time.Second
+const defaultPatience = 10 * time.Second
 
 // New builds the API. The handler serves every path of it, the documentation,
 // health and metrics.
 func New(cfg Config) http.Handler {
+	if cfg.Patience == 0 {
+		cfg.Patience = defaultPatience
+	}
 	router := chi.NewRouter()
 	h := &handler{
 		cfg:     cfg,
@@ -145,7 +149,7 @@ func (h *handler) do(ctx context.Context, c caller, cmd queue.Command) (queue.Re
 	if !ok {
 		return queue.Result{}, problem(CodeUnavailable, "This server does not serve the domain of the key.")
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.Patience)
 	defer cancel()
 	return d.Do(ctx, cmd)
 }
@@ -156,7 +160,7 @@ func (h *handler) read(ctx context.Context, c caller, f func(*queue.Engine)) err
 	if !ok {
 		return problem(CodeUnavailable, "This server does not serve the domain of the key.")
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.Patience)
 	defer cancel()
 	return d.Read(ctx, f)
 }

@@ -114,6 +114,8 @@ func (h *handler) identify(ctx context.Context, header string) (caller, *Problem
 	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
 		return caller{}, problem(CodeUnauthenticated, "Send the header Authorization: Bearer with an API key.")
 	}
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.Patience)
+	defer cancel()
 	c, err := h.keys.find(ctx, strings.TrimSpace(secret))
 	if errors.Is(err, store.ErrNotFound) {
 		return caller{}, problem(CodeUnauthenticated, "This API key is not known, or was revoked.")

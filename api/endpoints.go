@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -110,8 +111,10 @@ func (h *handler) endpointRoutes() {
 	register(h, op(http.MethodDelete, "/{id}", "deleteEndpoint", "Delete a webhook endpoint", "What was sent to it stays on record."), h.deleteEndpoint)
 	register(h, op(http.MethodPost, "/{id}/enable", "enableEndpoint", "Enable a webhook endpoint", "It goes on where it stopped, and at once."), h.enableEndpoint)
 	register(h, op(http.MethodPost, "/{id}/disable", "disableEndpoint", "Disable a webhook endpoint", "The log keeps what it misses."), h.disableEndpoint)
-	register(h, op(http.MethodPost, "/{id}/test", "testEndpoint", "Send a test event",
-		"One event with a real signature, whatever the endpoint subscribes to. It is sent while the request waits; the answer tells what came of it."), h.testEndpoint)
+	test := op(http.MethodPost, "/{id}/test", "testEndpoint", "Send a test event",
+		"One event with a real signature, whatever the endpoint subscribes to. It is sent while the request waits; the answer tells what came of it.")
+	test.patience = time.Minute // the endpoint itself may have 30 s of it
+	register(h, test, h.testEndpoint)
 }
 
 func (h *handler) listEndpoints(ctx context.Context, c caller, in *struct{ Page }) (*listOut[Endpoint], error) {
@@ -138,6 +141,9 @@ func (h *handler) createEndpoint(ctx context.Context, c caller, in *struct{ Body
 	in.Body.apply(&ep)
 	ep = ep.WithDefaults()
 	if err := ep.Validate(h.cfg.Guard); err != nil {
+		return nil, err
+	}
+	if err := h.checkQueues(ctx, c, ep.Queues); err != nil {
 		return nil, err
 	}
 	if err := h.cfg.Delivery.CreateEndpoint(ctx, ep, in.Body.From.store(), h.cfg.Now()); err != nil {
@@ -179,6 +185,10 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 	}
 	settings.apply(&ep)
 	if err := ep.Validate(h.cfg.Guard); err != nil {
+		return nil, err
+	}
+	// Those it has already may have been deleted since; they do no harm.
+	if err := h.checkQueues(ctx, c, in.Body.Queues); err != nil {
 		return nil, err
 	}
 	if err := h.cfg.Delivery.UpdateEndpoint(ctx, ep, h.cfg.Now()); err != nil {
@@ -229,6 +239,27 @@ func (h *handler) testEndpoint(ctx context.Context, c caller, in *EndpointPath) 
 		return nil, err
 	}
 	return &tryOut{viewTry(&try)}, nil
+}
+
+// checkQueues refuses queues that do not exist: their endpoint would be silent
+// for ever, and nobody would know why.
+func (h *handler) checkQueues(ctx context.Context, c caller, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var unknown int64
+	found, err := h.find(ctx, c, func(e *queue.Engine) bool {
+		for _, unknown = range ids {
+			if e.Queue(unknown) == nil {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil || found {
+		return err
+	}
+	return &queue.Error{Code: queue.CodeUnknownQueue, Detail: fmt.Sprintf("no queue %d", unknown), Field: "queues"}
 }
 
 // reloaded tells the dispatcher about a change and returns the endpoint as it

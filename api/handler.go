@@ -87,7 +87,7 @@ func (h *handler) translate(ctx context.Context, err error) *Problem {
 		return problem(CodeUnavailable, "The request was given up by its client.")
 	case errors.Is(err, context.DeadlineExceeded):
 		h.cfg.Logger.WarnContext(ctx, "answer in time", "request_id", requestID(ctx), "error", err)
-		return problem(CodeUnavailable, "It took too long. Whether the change was stored is not known.")
+		return problem(CodeUnavailable, "It took too long. Whether a change was stored is not known.")
 	default:
 		h.cfg.Logger.ErrorContext(ctx, "carry out request", "request_id", requestID(ctx), "error", err)
 		return problem(CodeUnavailable, "The database cannot be reached or refuses. Nothing was acknowledged.")

@@ -98,7 +98,7 @@ func (h *handler) catch(next http.Handler) http.Handler {
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) {
-	problem(CodeNotFound, "There is nothing at this path.").write(w, r)
+	problem(CodeNotFound, "There is nothing at this path; /docs lists what there is.").write(w, r)
 }
 
 var methods = []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}

@@ -86,6 +86,9 @@ func (p *Problem) write(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(p)
 }
 
+// wantInstant is what is said to an instant that is none.
+const wantInstant = "expected an RFC 3339 date-time such as 2026-08-22T10:15:30Z"
+
 // fromHuma turns what huma finds wrong with a request into a Problem. The
 // values it would echo are left out: they may be secrets.
 func fromHuma(status int, msg string, errs []error) *Problem {
@@ -100,6 +103,9 @@ func fromHuma(status int, msg string, errs []error) *Problem {
 		if strings.HasPrefix(f.Location, "path.") {
 			paths++
 		}
+		if strings.HasPrefix(f.Message, "invalid date/time") {
+			f.Message = wantInstant // huma shows the layout of Go's
+		}
 		fields = append(fields, FieldError{Pointer: pointer(f.Location), Detail: f.Message})
 	}
 	p := problem(codeOf(status), msg)
@@ -109,6 +115,10 @@ func fromHuma(status int, msg string, errs []error) *Problem {
 		return problem(CodeNotFound, "No such thing is visible with this key.")
 	case status == http.StatusBadRequest && len(fields) > 0:
 		p.Detail = "The body is not JSON: " + fields[0].Detail
+	case status == http.StatusRequestEntityTooLarge:
+		if _, limit, ok := strings.Cut(msg, "limit="); ok {
+			p.Detail = "The body may have at most " + limit + "."
+		}
 	case status == http.StatusUnsupportedMediaType:
 		p.Detail = "Send the body as application/json."
 	case len(fields) > 0:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -42,6 +43,8 @@ type operation struct {
 	conflicts bool
 	// raw says that the operation decodes the body itself.
 	raw bool
+	// patience is how long it may take; 0 = Config.Patience.
+	patience time.Duration
 }
 
 const defaultMaxBody = 64 << 10
@@ -61,8 +64,13 @@ func register[I, O any](h *handler, op operation, f func(context.Context, caller
 	if op.role != "" {
 		o.Security = []map[string][]string{{"key": {string(op.role)}}}
 	}
+	if op.patience == 0 {
+		op.patience = h.cfg.Patience
+	}
 	huma.Register(h.huma, o, func(ctx context.Context, in *I) (*O, error) {
 		c, _ := ctx.Value(callerKey{}).(caller)
+		ctx, cancel := context.WithTimeout(ctx, op.patience)
+		defer cancel()
 		out, err := f(ctx, c, in)
 		if err != nil {
 			return nil, h.translate(ctx, err)

@@ -117,7 +117,7 @@ func (h *handler) takeReports(ctx context.Context, c caller, in *struct {
 	if !ok {
 		return nil, problem(CodeUnavailable, "This server does not serve the domain of the key.")
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	ctx, cancel := context.WithTimeout(ctx, h.cfg.Patience)
 	defer cancel()
 	answers, err := d.DoAll(ctx, commands)
 	if err != nil {
@@ -233,13 +233,47 @@ func blame(body []byte, single bool, err error) *Problem {
 		where := at(i, single)
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) && wrong.Field != "" {
-			where += "/" + strings.ReplaceAll(wrong.Field, ".", "/")
+			return invalid(where+"/"+strings.ReplaceAll(wrong.Field, ".", "/"), "expected "+jsonKind(wrong.Type)+", not "+wrong.Value)
+		} else if field := wrongInstant(item); field != "" {
+			return invalid(where+"/"+field, wantInstant)
 		} else if _, field, ok := strings.Cut(err.Error(), "unknown field "); ok {
 			where += "/" + strings.Trim(field, `"`)
 		}
 		return invalid(where, strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return invalid("", err.Error())
+}
+
+// jsonKind says what JSON calls the values of a Go type.
+func jsonKind(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int, reflect.Int64:
+		return "integer"
+	case reflect.Map, reflect.Struct:
+		return "object"
+	default:
+		return t.Kind().String()
+	}
+}
+
+// wrongInstant names the field of a report that should be an instant and is
+// none; the decoder's error does not.
+func wrongInstant(report []byte) string {
+	var fields struct {
+		At       json.RawMessage `json:"at"`
+		Dial     json.RawMessage `json:"dial_at"`
+		Answered json.RawMessage `json:"member_answered_at"`
+	}
+	_ = json.Unmarshal(report, &fields) // it is JSON, and these take any value
+	for _, f := range []struct {
+		name  string
+		value []byte
+	}{{"at", fields.At}, {"dial_at", fields.Dial}, {"member_answered_at", fields.Answered}} {
+		if len(f.value) > 0 && json.Unmarshal(f.value, &time.Time{}) != nil {
+			return f.name
+		}
+	}
+	return ""
 }
 
 func at(i int, single bool) string {

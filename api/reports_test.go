@@ -82,7 +82,7 @@ func TestReportsBreakTheSchema(t *testing.T) {
 		`[` + good + `,{"event":"ended","sip_code":"200"}]`:                          "/1/sip_code",
 		`[` + good + `,{"event":"ended","colour":"red"}]`:                            "/1/colour",
 		`{"event":"ended","variables":{"a":1}}`:                                      "/variables",
-		`[` + good + `,` + good + `,{"event":"ended","at":"yesterday"}]`:             "/2",
+		`[` + good + `,` + good + `,{"event":"ended","at":"yesterday"}]`:             "/2/at",
 		`[` + good + `,{"event":"ended","priority":2000000}]`:                        "/1/priority",
 		`{"event":"ended","channel_id":"` + strings.Repeat("c", 501) + `"}`:          "/channel_id",
 		`{"event":"joined","variables":{"v":"` + strings.Repeat("c", 33<<10) + `"}}`: "/variables",
