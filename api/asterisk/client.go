@@ -49,7 +49,11 @@ func (c *Client) Run(ctx context.Context) error {
 		if ready {
 			wait = c.cfg.RetryMin
 		}
-		c.log.Warn("the connection to the switch is lost, connecting again", "error", err, "wait", wait)
+		what := "cannot log in to the switch, trying again"
+		if ready {
+			what = "the connection to the switch is lost, connecting again"
+		}
+		c.log.Warn(what, "error", err, "wait", wait.String())
 		if !sleep(ctx, wait) {
 			break
 		}

@@ -22,6 +22,9 @@ const (
 	KindLog Kind = "queue_log"
 )
 
+// errEmpty is a file of which nothing can be said.
+var errEmpty = fmt.Errorf("it is empty: %w", ErrNotAsterisk)
+
 // ErrNotAsterisk says that a file is neither an AMI capture nor a queue_log.
 var ErrNotAsterisk = errors.New("neither an AMI capture nor a queue_log")
 
@@ -68,8 +71,12 @@ func (p *Player) Load(r io.Reader) error {
 		in = bufio.NewReaderSize(unzipped, MaxLine)
 	}
 	head, err := in.Peek(MaxLine)
-	if err != nil && err != io.EOF && !errors.Is(err, bufio.ErrBufferFull) && len(head) == 0 {
-		return fmt.Errorf("read: %w", err)
+	switch {
+	case len(head) > 0 || errors.Is(err, bufio.ErrBufferFull):
+	case err == io.EOF:
+		return errEmpty
+	default:
+		return fmt.Errorf("look what it is: %w", err)
 	}
 	kind, ok := recognise(head)
 	if !ok {

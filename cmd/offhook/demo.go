@@ -53,6 +53,9 @@ receiver kept. It ends with 0 only when nothing is missing and all is in order.`
 // errReported is an error whose text the user has seen already.
 var errReported = errors.New("reported")
 
+// errInterrupted is a demo that was told to end, or lost its reader.
+var errInterrupted = errors.New("interrupted")
+
 const (
 	// demoFail is the share of requests that the demo's receiver answers 500.
 	demoFail = "4%"
@@ -75,7 +78,13 @@ func runDemo(cmd *cobra.Command, opt demoOptions) error {
 		opt: opt, cfg: cfg, view: newDemoView(cmd.OutOrStdout(), opt.json), complaints: cmd.ErrOrStderr(),
 		ledger: newLedger(), inbox: newInbox(),
 	}
-	err = d.run(cmd.Context())
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer cancel()
+	d.view.whenGone(cancel)
+	err = d.run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = errInterrupted
+	}
 	return errors.Join(err, d.tearDown())
 }
 
@@ -105,6 +114,9 @@ func (d *demo) run(ctx context.Context) error {
 	server := start(func() error { return d.system.Run(systemCtx) })
 	rest := newRESTClient("http://"+listener.Addr().String(), key)
 	problem := d.play(ctx, rest, server)
+	if ctx.Err() != nil && errors.Is(problem, context.Canceled) {
+		problem = errInterrupted
+	}
 
 	// The receiver ends after the dispatcher, so that no request is cut off.
 	stopSystem()
@@ -249,7 +261,7 @@ func (d *demo) conclude(ctx context.Context, problem error) error {
 		fmt.Fprintf(d.complaints, "offhook demo: %v\n", problem)
 	}
 	if res.Open > 0 {
-		fmt.Fprintf(d.complaints, "%d attempts have not left\n", res.Open)
+		fmt.Fprintf(d.complaints, "not over: %s\n", count(res.Open, "attempt"))
 	}
 	res.printMissing(d.complaints)
 	d.view.summary(res)

@@ -159,7 +159,7 @@ func (r *result) printMissing(w io.Writer) {
 	for i := range r.missing {
 		attempts[r.missing[i].AttemptID] = true
 	}
-	fmt.Fprintf(w, "%d events of %d attempts are stored but did not reach the receiver:\n", r.Lost, len(attempts))
+	fmt.Fprintf(w, "stored, but did not reach the receiver: %s of %s\n", count(r.Lost, "event"), count(len(attempts), "attempt"))
 	const shown = 10
 	for i := range r.missing {
 		if i == shown {
@@ -169,4 +169,12 @@ func (r *result) printMissing(w io.Writer) {
 		ev := &r.missing[i]
 		fmt.Fprintf(w, "  %s %s attempt %d/%d of %s\n", queue.EventID(ev.ID), ev.Type, ev.AttemptID, ev.Sequence, ev.At.Format("15:04:05.000"))
 	}
+}
+
+// count writes a number of things.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }

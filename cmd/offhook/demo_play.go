@@ -100,7 +100,7 @@ func (d *demo) follow(ctx context.Context, players, server *task) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return errors.New("interrupted")
+			return errInterrupted
 		case <-server.done:
 			return fmt.Errorf("%w: %w", errServerGone, server.err)
 		case <-receiver:

@@ -193,3 +193,30 @@ func TestKilledDemosAreSweptUp(t *testing.T) {
 		t.Errorf("left are %v, %v", left, err)
 	}
 }
+
+// TestDemoLosesItsReader: `offhook demo | head -1` puts everything away.
+func TestDemoLosesItsReader(t *testing.T) {
+	t.Parallel()
+	tmp := passableTempDir(t)
+	cmd := offhook(t, []string{"TMPDIR=" + tmp}, "demo", "--for", "1m")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(stdout).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	stdout.Close()
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || !strings.Contains(stderr.String(), "interrupted") {
+		t.Errorf("exit code %d, %s", code, stderr.String())
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("the demo leaves %v behind; %v", left, err)
+	}
+}

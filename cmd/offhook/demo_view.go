@@ -24,6 +24,23 @@ func newDemoView(w io.Writer, asJSON bool) *demoView {
 	return &demoView{w: w, terminal: isTerminal(w) && !asJSON, json: asJSON, began: time.Now()}
 }
 
+// whenGone calls f when nobody reads any more.
+func (v *demoView) whenGone(f func()) { v.w = goneWriter{v.w, f} }
+
+// goneWriter calls gone when it cannot write.
+type goneWriter struct {
+	io.Writer
+	gone func()
+}
+
+func (w goneWriter) Write(b []byte) (int, error) {
+	n, err := w.Writer.Write(b)
+	if err != nil {
+		w.gone()
+	}
+	return n, err
+}
+
 // say prints a step of the set-up.
 func (v *demoView) say(format string, args ...any) {
 	if !v.json {

@@ -30,6 +30,9 @@ type usageError struct{ error }
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // who is impatient and signals twice ends it at once
+	// A reader that goes away (| head) makes writing fail, and does not kill: what
+	// was started has to be put away first.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -39,16 +42,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var usage usageError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errReported):
-		return exitFailed
+	case errors.Is(err, errReported), errors.Is(err, syscall.EPIPE):
+		return exitFailed // said already, or nobody listens
 	case errors.As(err, &usage):
-		fmt.Fprintf(stderr, "offhook: %v\nTry 'offhook --help'.\n", err)
+		fmt.Fprintf(stderr, "offhook: %v\nTry '%s --help'.\n", err, cmd.CommandPath())
 		return exitUsage
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "offhook: interrupted")
+		return exitFailed
 	default:
 		fmt.Fprintf(stderr, "offhook: %v\n", err)
 		return exitFailed

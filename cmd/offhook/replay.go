@@ -137,7 +137,11 @@ func (r *recording) file(ctx context.Context, name string, f func(asterisk.Timed
 			return err
 		}
 		defer file.Close()
-		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		info, err := file.Stat()
+		switch {
+		case err == nil && info.IsDir():
+			return fmt.Errorf("%s is a folder; name the files in it", name)
+		case err == nil && info.Mode().IsRegular():
 			size = info.Size()
 		}
 		in = file

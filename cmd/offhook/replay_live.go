@@ -26,6 +26,7 @@ const (
 	replayTries    = 12
 	replayWaitMin  = 200 * time.Millisecond
 	replayWaitMost = 5 * time.Second
+	replayGrace    = 5 * time.Second // for closing what is open, when interrupted
 )
 
 func checkServer(server string) error {
@@ -59,6 +60,16 @@ type liveReport struct {
 	MemberAnsweredAt json.RawMessage   `json:"member_answered_at,omitempty"` // null = it still rings
 	Priority         int               `json:"priority,omitempty"`
 	Variables        map[string]string `json:"variables,omitempty"`
+}
+
+// about names a report for people.
+func (r *liveReport) about() string {
+	for _, id := range []string{r.ChannelID, r.MemberChannelID, r.AgentRef} {
+		if id != "" {
+			return r.Event + " of " + id
+		}
+	}
+	return r.Event
 }
 
 // reportOf shows a command as a report, its instants moved by shift; false for
@@ -101,15 +112,26 @@ type feeder struct {
 	problems               io.Writer
 }
 
+// replayLive errs with errReported when everything was sent and the server
+// refused some of it: it has said of each report why.
 func replayLive(cmd *cobra.Command, files []string, opt replayOptions) error {
 	ctx := cmd.Context()
 	r := newRecording(cmd, files, opt)
 	f := &feeder{opt: opt, client: &http.Client{Timeout: 30 * time.Second}, problems: r.stderr}
 	err := r.each(ctx, func(c asterisk.Timed) error { return f.feed(ctx, c) })
-	if err == nil {
+	switch {
+	case err == nil:
 		err = f.close(ctx, r.player)
+	case ctx.Err() != nil:
+		// Nobody else would end these calls.
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), replayGrace)
+		defer cancel()
+		err = errors.Join(err, f.close(grace, r.player))
 	}
 	fmt.Fprintf(r.stderr, "%s; reports: %d done, %d dropped, %d refused\n", seen(r.player), f.done, f.dropped, f.refused)
+	if err == nil && f.refused > 0 {
+		return errReported
+	}
 	return err
 }
 
@@ -159,8 +181,10 @@ func (f *feeder) close(ctx context.Context, p *asterisk.Player) error {
 	return f.flush(ctx)
 }
 
-// flush sends the batch, again while the server is away. The idempotency key
-// keeps a repeated request from doing anything twice.
+// flush sends the batch, again while the server is away. Of a batch that was
+// carried out although its answer got lost nearly all is dropped the second
+// time, being known or over; only a call that came and went within it would come
+// twice, unless the server keeps the idempotency key.
 func (f *feeder) flush(ctx context.Context) error {
 	if len(f.batch) == 0 {
 		return nil
@@ -179,6 +203,9 @@ func (f *feeder) flush(ctx context.Context) error {
 		var final *serverError
 		if errors.As(err, &final) || try == replayTries || ctx.Err() != nil {
 			return fmt.Errorf("send reports: %w", err)
+		}
+		if try == 1 {
+			fmt.Fprintf(f.problems, "the server takes no reports, trying again: %v\n", err)
 		}
 		if err := pause(ctx, max(after, wait)); err != nil {
 			return err
@@ -244,7 +271,7 @@ func (f *feeder) count(answer []byte) error {
 		default:
 			f.refused++
 			if i < len(f.batch) {
-				fmt.Fprintf(f.problems, "refused: %s of %s: %s: %s\n", f.batch[i].Event, f.batch[i].ChannelID, r.Code, r.Detail)
+				fmt.Fprintf(f.problems, "refused: %s: %s: %s\n", f.batch[i].about(), r.Code, r.Detail)
 			}
 		}
 	}

@@ -146,6 +146,12 @@ func TestReplayBadFiles(t *testing.T) {
 			t.Errorf("corrupt: %v", err)
 		}
 	}
+	if _, _, err := replayed(t, nil, "--dry-run", filepath.Join(dir, "empty")); !strings.Contains(err.Error(), "it is empty") {
+		t.Errorf("empty: %v", err)
+	}
+	if _, _, err := replayed(t, nil, "--dry-run", dir); err == nil || !strings.Contains(err.Error(), "is a folder") {
+		t.Errorf("a folder: %v", err)
+	}
 	if _, _, err := replayed(t, nil, "--dry-run", filepath.Join(dir, "absent")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("absent: %v", err)
 	}

@@ -60,7 +60,7 @@ func serve(cmd *cobra.Command, dev bool) error {
 	// The port is taken first: a second server on it must not touch the data.
 	listener, err := net.Listen("tcp", cfg.Listen)
 	if err != nil {
-		return fmt.Errorf("listen for the API: %w", err)
+		return fmt.Errorf("listen for the API: %w; OFFHOOK_LISTEN names another address", err)
 	}
 	defer listener.Close()
 	open := openDatabase
