@@ -27,6 +27,11 @@ func ParseAllow(text string) ([]netip.Prefix, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parse allowed networks: %q is not a CIDR", part)
 		}
+		for _, r := range guardRules {
+			if r.never && r.prefix.Bits() <= p.Bits() && r.prefix.Contains(p.Addr()) {
+				return nil, fmt.Errorf("parse allowed networks: %s is in %s, which can never be allowed", p, r.prefix)
+			}
+		}
 		out = append(out, p.Masked())
 	}
 	return out, nil

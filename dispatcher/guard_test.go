@@ -102,6 +102,11 @@ func TestAllowListOpensOnlyWhatItNames(t *testing.T) {
 	if _, err := ParseAllow("10.0.0.0"); err == nil {
 		t.Error("an address without a length passes as a network")
 	}
+	for _, network := range []string{"169.254.0.0/16", "169.254.169.254/32", "fe80::/64"} {
+		if _, err := ParseAllow("10.0.0.0/8," + network); err == nil || !strings.Contains(err.Error(), "can never be allowed") {
+			t.Errorf("%s: %v", network, err)
+		}
+	}
 }
 
 // names is a resolver whose answers are scripted, one after the other.

@@ -86,7 +86,10 @@ func validateURL(text string, guard GuardConfig) error {
 	case u.Scheme == "http" && !guard.AllowHTTP:
 		return bad("url", "plain http is not allowed here; use https")
 	case u.Scheme != "https" && u.Scheme != "http":
-		return bad("url", "the scheme is https")
+		if guard.AllowHTTP {
+			return bad("url", "a URL begins with https:// or http://")
+		}
+		return bad("url", "a URL begins with https://")
 	case u.User != nil:
 		return bad("url", "user and password do not belong into a URL; use a header")
 	case u.Fragment != "" || strings.Contains(text, "#"):
