@@ -12,6 +12,11 @@
 // what follows it in its lane is held behind it. Only failures become rows of
 // their own; a success is one row in a bulk insert.
 //
+// One process at a time delivers from a store: its term (Store.Lead) is a number
+// that every claim and settlement carries, and the store refuses what comes
+// from an older one. So nothing of a killed process is written after the next
+// one has read where things stand.
+//
 // Decisions are pure functions in files of their own: schedule.go, outcome.go,
 // sign.go, guard.go, match.go, lane.go. The machinery around them: log.go reads
 // and renders each event once for all endpoints, worker.go reads for one
