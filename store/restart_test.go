@@ -34,7 +34,12 @@ func TestPostgresRestarts(t *testing.T) {
 		return s
 	}
 	server := start()
-	defer func() { _ = server.Stop() }()
+	defer func() {
+		// Root's server lives beside t.TempDir, which its account may not enter.
+		if err := errors.Join(server.Stop(), localpg.Remove(folder)); err != nil {
+			t.Errorf("put the server away: %v", err)
+		}
+	}()
 	pool, err := store.Open(t.Context(), store.Config{URL: server.URL("postgres")})
 	fatal(t, err)
 	defer pool.Close()
