@@ -49,46 +49,17 @@ WHERE t.domain_id = $1 AND t.endpoint_id = $2
   AND ($5::timestamptz IS NULL OR t.started_at >= $5)
   AND ($6::timestamptz IS NULL OR t.started_at < $6)
   AND t.started_at <= coalesce($7::timestamptz, 'infinity')
-  AND (t.started_at, t.seq, t.number) < (coalesce($7::timestamptz, 'infinity'), $8::bigint, $9::bigint)`
-
-const newestTriesFirst = `
+  AND (t.started_at, t.seq, t.number) < (coalesce($7::timestamptz, 'infinity'), $8::bigint, $9::bigint)
 ORDER BY t.started_at DESC, t.seq DESC, t.number DESC LIMIT $10`
-
-// An event's last try tells how its delivery stands. Counted, because NOT EXISTS
-// becomes a join, for which a planner without statistics reads all tries.
-const onlyLastTries = `
-  AND t.seq > 0 AND 0 = (
-    SELECT count(*) FROM tries later
-    WHERE later.domain_id = t.domain_id AND later.seq = t.seq AND later.endpoint_id = t.endpoint_id
-      AND later.started_at >= t.started_at AND (later.started_at, later.number) > (t.started_at, t.number))`
 
 // Tries lists what was sent to an endpoint, newest first, also of an endpoint
 // that was deleted.
 func (d *Delivery) Tries(ctx context.Context, ref dispatcher.Ref, f TryFilter) ([]dispatcher.Try, error) {
-	return d.listTries(ctx, selectTries+newestTriesFirst, ref, f)
-}
-
-// Deliveries lists the events that an endpoint was sent, each with its last
-// try, newest try first. Test events are not deliveries.
-func (d *Delivery) Deliveries(ctx context.Context, ref dispatcher.Ref, f TryFilter) ([]dispatcher.Delivery, error) {
-	tries, err := d.listTries(ctx, selectTries+onlyLastTries+newestTriesFirst, ref, f)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]dispatcher.Delivery, len(tries))
-	for i, t := range tries {
-		out[i] = dispatcher.Delivery{EndpointID: t.EndpointID, Seq: t.Seq, EventID: t.EventID,
-			State: t.State, NextAt: t.NextAt, Tries: tries[i : i+1 : i+1]}
-	}
-	return out, nil
-}
-
-func (d *Delivery) listTries(ctx context.Context, sql string, ref dispatcher.Ref, f TryFilter) ([]dispatcher.Try, error) {
 	id, err := endpointUUID(ref.EndpointID)
 	if err != nil {
 		return nil, err
 	}
-	rows, _ := d.pool.Query(ctx, sql, ref.DomainID, id, string(f.Outcome), string(f.Type), null(f.Since), null(f.Until),
+	rows, _ := d.pool.Query(ctx, selectTries, ref.DomainID, id, string(f.Outcome), string(f.Type), null(f.Since), null(f.Until),
 		null(f.Before.StartedAt), f.Before.Seq, f.Before.Number, f.Limit)
 	tries, err := pgx.CollectRows(rows, scanTry)
 	if err != nil {

@@ -285,7 +285,7 @@ func TestDeliveriesOfEvents(t *testing.T) {
 	}
 }
 
-func TestTriesAndDeliveriesAreListedNewestFirst(t *testing.T) {
+func TestTriesAreListedNewestFirst(t *testing.T) {
 	t.Parallel()
 	ctx, pool := t.Context(), storetest.New(t)
 	d := newDelivery(t, pool)
@@ -331,14 +331,5 @@ func TestTriesAndDeliveriesAreListedNewestFirst(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int64{1, 31, 21, 12, 11}, paged); diff != "" {
 		t.Errorf("pages: %s", diff)
-	}
-	deliveries, err := d.Deliveries(ctx, ref, store.TryFilter{Limit: 10})
-	fatal(t, err)
-	var got []string
-	for _, dl := range deliveries {
-		got = append(got, string(dl.State))
-	}
-	if diff := cmp.Diff([]string{"retrying", "exhausted", "delivered"}, got); diff != "" {
-		t.Errorf("deliveries: %s", diff)
 	}
 }
