@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/offhook/offhook/queue"
@@ -109,6 +111,10 @@ type Dispatcher struct {
 	cfg    Config
 	sender *sender
 	reload chan struct{}
+	// What Probe asks: another process delivers; when the endpoints were last
+	// looked after, in unix nanoseconds.
+	standby  atomic.Bool
+	lastTurn atomic.Int64
 
 	// Of the term under way; set before its workers start.
 	term    int64
@@ -176,13 +182,32 @@ func (d *Dispatcher) wake(domain int64) {
 // created, changed, enabled, disabled or deleted.
 func (d *Dispatcher) Reload() { signal(d.reload) }
 
+// Probe returns nil while Run looks after its endpoints, or waits for its turn
+// while another process delivers.
+func (d *Dispatcher) Probe(context.Context) error {
+	if d.standby.Load() {
+		return nil
+	}
+	last := d.lastTurn.Load()
+	if last == 0 {
+		return errors.New("deliveries have not begun")
+	}
+	if silent := d.cfg.Now().Sub(time.Unix(0, last)); silent > 3*d.cfg.ReloadEvery {
+		return fmt.Errorf("the endpoints were last looked after %v ago", silent.Round(time.Second))
+	}
+	return nil
+}
+
 // Run delivers until ctx ends, as long as no other process delivers from the
 // same store; otherwise it waits for its turn. Then it starts no more requests,
 // waits for those under way, writes their outcomes, and returns nil when all is
 // quiet; each of the two takes no longer than Config.DrainTimeout. Requests
 // that took longer are on record as unknown and are sent again by the next Run.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	waiting := func() { d.cfg.Logger.Warn("another offhook delivers from this database; waiting until it ends") }
+	waiting := func() {
+		d.standby.Store(true)
+		d.cfg.Logger.Warn("another offhook delivers from this database; waiting until it ends")
+	}
 	for ctx.Err() == nil {
 		if err := d.store.Lead(ctx, waiting, d.deliver); err != nil && ctx.Err() == nil {
 			d.cfg.Logger.Error("deliveries do not begin, trying again", "error", err)
@@ -195,6 +220,7 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 // deliver is one term: alone at the store, until ctx ends or another process
 // has taken over.
 func (d *Dispatcher) deliver(ctx context.Context, term int64) {
+	d.standby.Store(false)
 	ctx, over := context.WithCancel(ctx)
 	defer over()
 	// Writing goes on for a while after ctx has ended.
@@ -228,6 +254,7 @@ func (d *Dispatcher) supervise(ctx, late context.Context) {
 		wait := d.cfg.ReloadEvery
 		subs, err := d.active(ctx)
 		if err == nil {
+			d.lastTurn.Store(d.cfg.Now().UnixNano())
 			d.reconcile(ctx, subs, func(ctx context.Context, w *worker) {
 				group.Go(func() {
 					w.run(ctx, late)

@@ -55,6 +55,9 @@ func redact(err error, u *url.URL) string {
 	if errors.As(err, &outer) {
 		err = outer.Err // url.Error quotes the whole URL
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer in time" // the try's duration says how long it was
+	}
 	text := err.Error()
 	for _, part := range []string{u.String(), u.RequestURI(), u.RawQuery, u.Path} {
 		if len(part) > 1 {

@@ -111,7 +111,7 @@ func TestThrottlingPausesTheEndpointAlone(t *testing.T) {
 	m.Create(ep, dispatcher.Position{})
 	m.Create(ep2, dispatcher.Position{})
 	attempts(m, 1, 5, 2, now.Now())
-	d, stop := run(t, m, cfg)
+	_, stop := run(t, m, cfg)
 	other.eventually("the other endpoint", func() bool { return other.distinct() == 10 })
 	waitFor(t, "the pause", nil, func() bool { sub, _ := m.Subscription(ref(ep)); return !sub.Endpoint.PausedUntil.IsZero() })
 	sub, _ := m.Subscription(ref(ep))
@@ -119,7 +119,7 @@ func TestThrottlingPausesTheEndpointAlone(t *testing.T) {
 	equal(t, "reason", sub.Endpoint.PausedReason, dispatcher.OutcomeThrottled)
 	stop() // the pause survives a restart
 	now.add(119 * time.Second)
-	d, _ = run(t, m, cfg)
+	d, _ := run(t, m, cfg)
 	fed := m.Append(now.Now(), dispatchertest.Attempt(9, 1, now.Now())...)
 	d.Feed(fed)
 	other.eventually("the other endpoint again", func() bool { return other.distinct() == 11 })

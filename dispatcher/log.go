@@ -47,13 +47,6 @@ func (e *entry) pos() Position {
 	return Position{RecordedAt: e.ev.RecordedAt, Seq: e.ev.Seq}
 }
 
-// before is the place in the log in front of the event. Its instant is the
-// event's own: the log is ordered by instant and number, so that no event lies
-// between.
-func (e *entry) before() Position {
-	return Position{RecordedAt: e.ev.RecordedAt, Seq: e.ev.Seq - 1}
-}
-
 func (e *entry) lane(o Ordering) string {
 	if o == OrderPerAttempt {
 		return e.laneOf

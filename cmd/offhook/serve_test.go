@@ -107,8 +107,12 @@ func TestServeDevKeepsItsData(t *testing.T) {
 	if !strings.HasPrefix(first.key, "ohk_") {
 		t.Fatalf("the first start prints the key %q", first.key)
 	}
-	if got := first.status(t, "", "/readyz"); got != http.StatusOK {
-		t.Errorf("/readyz answers %d", got)
+	for deadline := time.After(20 * time.Second); first.status(t, "", "/readyz") != http.StatusOK; {
+		select { // the dispatcher begins a moment after the API
+		case <-deadline:
+			t.Fatal("/readyz does not answer 200")
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
 	rest := newRESTClient("http://"+first.address, first.key)
 	var made struct{ ID int64 }

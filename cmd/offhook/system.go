@@ -94,8 +94,8 @@ func (s *system) committed(events []queue.Event, _ desk.Head) {
 	}
 }
 
-// checks are what /readyz asks: that the database answers, and that each desk
-// carries out what it is given.
+// checks are what /readyz asks: that the database answers, that each desk
+// carries out what it is given, and that the dispatcher looks after endpoints.
 func (s *system) checks() []api.Check {
 	checks := []api.Check{{Name: "database", Probe: func(ctx context.Context) error {
 		_, err := s.cfg.db.Head(ctx, firstDomain)
@@ -106,13 +106,19 @@ func (s *system) checks() []api.Check {
 			return d.Read(ctx, func(*queue.Engine) {})
 		}})
 	}
-	return checks
+	return append(checks, api.Check{Name: "dispatcher", Probe: s.dispatcher.Probe})
 }
 
 // Run serves until ctx ends: then it takes no more requests, lets the desks
 // finish their batches and the dispatcher its requests.
 func (s *system) Run(ctx context.Context) error {
-	intake := stage{s.server.Run, s.cfg.db.watch}
+	intake := stage{s.server.Run, func(ctx context.Context) error {
+		err := s.cfg.db.watch(ctx)
+		if err != nil { // before everything else complains that it is gone
+			s.cfg.logger.Error("stopping", "error", err)
+		}
+		return err
+	}}
 	if s.cfg.adapters != nil {
 		intake = append(intake, s.cfg.adapters(s)...)
 	}
