@@ -10,7 +10,7 @@ BUILD    = $(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)'
 TOOL     = $(GO) tool -modfile=deploy/tools.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test crash bench check build ci
+.PHONY: help demo test theory crash bench check build ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -23,6 +23,10 @@ demo: build ## the whole way, from a ringing phone to a verified webhook, in und
 
 test: ## every test, against a real Postgres that the tests start themselves
 	$(GO) test -buildvcs=false -timeout 10m ./...
+
+theory: ## the engine against the Erlang formulas, in a few minutes; ORACLE=<csv> compares with the waits of a file
+	@mkdir -p bin && $(GO) test -buildvcs=false -c -o bin/theory.test ./queue/sim
+	@cd queue/sim && ../../bin/theory.test -theory -oracle '$(if $(ORACLE),$(abspath $(ORACLE)))'
 
 crash: ## twenty times kill -9 under 200 joins a second
 	$(GO) test -buildvcs=false -count=1 -v -run '^TestKillNine$$' ./cmd/offhook -args -kills 20

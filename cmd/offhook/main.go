@@ -78,6 +78,7 @@ Start with 'offhook demo': it needs nothing but Postgres binaries.`,
 	root.AddCommand(
 		newDemoCommand(),
 		newServeCommand(),
+		newSimulateCommand(),
 		newReplayCommand(),
 		newReceiveCommand(),
 		newMigrateCommand(),

@@ -114,3 +114,11 @@ func List(calls []Call) Callers {
 		return c, true
 	}
 }
+
+// Impatient gives every call a patience by chance: the n-th of a seed always
+// the same.
+func Impatient(calls []Call, seed uint64, patience Dist) {
+	for i := range calls {
+		calls[i].Patience = patience.draw(dice{seed}, "patience", int64(i+1))
+	}
+}
