@@ -15,6 +15,7 @@ measure() { # package, benchmarks, time of each
 }
 
 measure queue . 1s
+measure queue/sim '^BenchmarkCentre$' 3x
 measure store '^(BenchmarkUpdate|BenchmarkEventsAfter|BenchmarkDesk)$' 2s
 measure api . 2s
 measure store '^BenchmarkDeliver$' 5x
@@ -34,6 +35,7 @@ awk '
     us("step_us_10", "BenchmarkCall/waiting=10")
     us("step_us_1e3", "BenchmarkCall/waiting=1000")
     us("step_us_1e5", "BenchmarkCall/waiting=100000")
+    key("centre_s", "BenchmarkCentre", "s/centre")
     key("desk_per_s_1", "BenchmarkDesk/callers=1", "commands/s")
     key("desk_per_s_16", "BenchmarkDesk/callers=16", "commands/s")
     key("desk_per_s_256", "BenchmarkDesk/callers=256", "commands/s")

@@ -12,4 +12,10 @@
 // A Centre is driven like the engine itself: feed it the events of the log with
 // Observe, ask NextDue when it wants to act, and carry out the commands of Due.
 // In virtual time that is a loop over both clocks; in real time it is a timer.
+//
+// A [Floor] is the plain sister for figures: one inbound queue, agents who always
+// answer, callers by chance ([Traffic]) or as they came ([List]). It runs an
+// engine of its own in virtual time and returns a [Tally], whose identities hold
+// to the millisecond; [Measures] are the formulas over it and [Estimated] the
+// confidence interval over several runs.
 package sim

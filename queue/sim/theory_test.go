@@ -213,12 +213,18 @@ func theory(out *bufio.Writer, oracle string) error {
 	}
 	share := math.Floor(float64(agree)/float64(calls)*1e4) / 1e4 // never rounded up to perfection
 	fmt.Fprintf(out, "values=%d outside_99=%d too_wide=%d oracle_calls=%d oracle_agree=%d\n", v.values, v.outer99, len(v.wide), calls, agree)
-	fmt.Fprintf(out, "theory rows=%d outside=%d oracle=%.4f\n", v.rows, v.outside, share)
 	err = v.err()
 	if share < 0.997 {
 		err = errors.Join(err, fmt.Errorf("%d of %d waits differ from the oracle's by more than a second", calls-agree, calls))
 	}
-	return err
+	if err != nil {
+		fmt.Fprintln(out, err)
+	}
+	fmt.Fprintf(out, "theory rows=%d outside=%d oracle=%.4f\n", v.rows, v.outside, share)
+	if err != nil {
+		return errors.New("the engine and the theory differ")
+	}
+	return nil
 }
 
 // consult asks the oracle: the waits of a file, four agents a day, or those
