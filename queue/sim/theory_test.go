@@ -93,16 +93,16 @@ func newTheoryRow(table string, header, cells []string) theoryRow {
 }
 
 // callsPerRun is how many calls a run of the row needs so that half the 99 %
-// interval of the mean wait comes to some 6 % of it. One caller's wait says much
+// interval of the mean wait comes to some 7 % of it. One caller's wait says much
 // about the next one's: a busy spell lasts for about 1/(1-occupancy)² calls, the
 // agents' load is forgotten after about two calls an erlang, and of those spells
 // only the share p_wait counts. The factor in front is measured, not derived.
 func (r *theoryRow) callsPerRun() int {
 	busy, wait := r.wanted("occupancy"), r.wanted("p_wait")
 	load := r.traffic.PerHour * r.traffic.Talk.Mean.Hours()
-	calls := 250 * (1/((1-busy)*(1-busy)) + 2*load) / wait
+	calls := 160 * (1/((1-busy)*(1-busy)) + 2*load) / wait
 	if r.traffic.Patience.Mean > 0 { // who hangs up makes the spells short
-		calls /= 4
+		calls /= 3
 	}
 	return max(3_000, int(calls))
 }
