@@ -18,6 +18,7 @@ type centre struct {
 	chance *rand.Rand
 	live   func(hour float64) float64 // share of live answers among lines dialled then
 	pacer  *Pacer                     // nil: progressive, one line for each free agent, at once
+	wrapUp float64                    // seconds
 	from   float64                    // what happens earlier is not measured, in seconds
 	until  float64
 
@@ -92,7 +93,7 @@ func (c *centre) at() time.Time { return epoch.Add(seconds(c.now)) }
 func newCentre(seed uint64, agents int, hours float64, live func(float64) float64) *centre {
 	c := &centre{
 		chance: rand.New(rand.NewPCG(seed, uint64(agents))), live: live,
-		agents: make([]worker, agents), from: 3600, until: 3600 * (1 + hours),
+		wrapUp: 20, agents: make([]worker, agents), from: 3600, until: 3600 * (1 + hours),
 	}
 	for i := range agents {
 		c.free = append(c.free, i)
@@ -160,7 +161,7 @@ func (c *centre) happen(e entry) {
 		if c.pacer != nil {
 			c.pacer.TalkEnded(seconds(w.talk))
 		}
-		c.in(20, entry{kind: wrapUpEnds, no: e.no})
+		c.in(c.wrapUp, entry{kind: wrapUpEnds, no: e.no})
 	case wrapUpEnds:
 		c.agents[e.no].busy = false
 		if c.pacer != nil {
@@ -189,7 +190,7 @@ func (c *centre) connect() {
 		talk := math.Exp(math.Log(120) - spread/2 + math.Sqrt(spread)*c.chance.NormFloat64())
 		c.agents[no] = worker{phase: Talk, since: c.now, talk: talk, busy: true}
 		c.in(talk, entry{kind: talkEnds, no: no})
-		c.busy += max(0, min(c.now+talk+20, c.until)-max(c.now, c.from))
+		c.busy += max(0, min(c.now+talk+c.wrapUp, c.until)-max(c.now, c.from))
 		c.person(Person{Agents: len(c.agents), Bridged: true})
 	}
 }

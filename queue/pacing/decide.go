@@ -104,16 +104,20 @@ func (p *Pacer) safe(v View, d *Decision, room int) int {
 	n := p.look(v, d)
 	most := math.Ceil(ramp * float64(v.Free+len(v.Busy)) / d.Hit)
 	room = int(min(float64(room), most))
+	spare := p.state.Budget.spare(p.settings)
 	for opened := 0; ; opened++ {
 		d.Risk = 0
+		short := 0.0
 		for i := range n {
-			d.Risk = max(d.Risk, p.moment[i].atMost(0))
+			m := &p.moment[i]
+			d.Risk = max(d.Risk, m.left.atMost(0))
+			short = max(short, 2*m.answers-m.agents)
 		}
-		if d.Risk > d.Max || opened == room {
+		if d.Risk > d.Max || short > spare || opened == room {
 			return opened
 		}
 		for i := range n {
-			p.moment[i].minus(p.fresh[i])
+			p.moment[i].dial()
 		}
 	}
 }
@@ -130,18 +134,8 @@ func (p *Pacer) look(v View, d *Decision) int {
 	step := (to - from) / float64(n)
 	for i := range n {
 		s := from + (float64(i)+0.5)*step
-		left := &p.moment[i]
-		left.reset(v.Free - v.Waiting)
-		d.Soon = 0
-		for _, b := range v.Busy {
-			chance := c.free(b, s+p.settings.ThresholdSec)
-			d.Soon += chance
-			left.plus(chance)
-		}
-		for _, age := range v.Lines {
-			left.minus(c.answer(age.Seconds(), s, trend))
-		}
-		p.fresh[i] = c.answer(0, s, trend)
+		p.moment[i].look(v, s+p.settings.ThresholdSec, s, c, trend)
+		d.Soon = p.moment[i].agents - float64(v.Free-v.Waiting)
 	}
 	return n
 }

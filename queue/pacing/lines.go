@@ -21,6 +21,7 @@ const (
 	generation = 1000 // lines
 	recent     = 20   // people that Seen and Expected remember
 	belief     = 10   // people's worth of belief that nothing has changed
+	doubt      = 1.25 // fewer people than expected count from a fifth fewer on: chance alone does less
 	caution    = 2    // the rate is taken higher by so many errors of its estimate
 )
 
@@ -70,11 +71,18 @@ func (c *curves) exposure(age float64) (sum float64) {
 // trend is the factor by which people answer more often just now than the
 // spreads say, on the careful side. Lines in flight have run risks, too.
 func (l *Lines) trend(c *curves, flying []time.Duration) float64 {
-	expected := l.Expected
+	var flown float64
 	for _, age := range flying {
-		expected += c.exposure(age.Seconds())
+		flown += c.exposure(age.Seconds())
 	}
-	return (l.Seen + belief) / (expected + belief) * (1 + caution/math.Sqrt(max(c.live[0], 1)))
+	// Expected has forgotten what is older than recent people. What the lines in
+	// flight add makes the memory longer than that of Seen, so both are scaled alike.
+	expected := (l.Expected + flown) * recent / (recent + flown)
+	ratio := (l.Seen + belief) / (expected + belief)
+	if ratio < 1 {
+		ratio = min(1, ratio*doubt)
+	}
+	return ratio * (1 + caution/math.Sqrt(max(c.live[0], 1)))
 }
 
 // answer is the chance that a line of that age brings a person within s seconds.

@@ -27,8 +27,7 @@ type Pacer struct {
 
 	curves curves // the State's spreads added up; computed again when stale
 	stale  bool
-	moment [moments]tally // scratch of Decide
-	fresh  [moments]float64
+	moment [moments]moment // scratch of Decide
 }
 
 // New begins where st ends: NewState, or one that Pacer.State gave. It fails if
@@ -87,6 +86,7 @@ func (p *Pacer) LineEnded(at time.Time, flight time.Duration, how Ending) {
 	p.state.Lines.ended(flight, how == Live, &p.curves)
 	if how == Machine {
 		p.state.Ledger.add(at, p.settings.DayOffset, Count{Machines: 1})
+		p.state.Budget.take(p.settings.AMDErrorPercent / 100)
 	}
 	p.stale = true
 }

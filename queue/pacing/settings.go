@@ -55,13 +55,14 @@ type Settings struct {
 func US() Settings {
 	return Settings{
 		TargetPercent: 2.5, MaximumPercent: 3, Window: Days30, Denominator: Persons, ThresholdSec: 2,
-		StatisticMin: 60, MinAttempts: 50, MaxAgentLine: 5, MinAgents: 1, GuardAnswers: 500, GuardHourMin: 200,
+		StatisticMin: 60, MinAttempts: 50, MaxAgentLine: 5, MinAgents: 1, GuardAnswers: 500, GuardHourMin: 500,
 	}
 }
 
 // UK is the preset for the United Kingdom: 3 % of the calls put through or
-// dropped, over 24 hours, with one in a hundred machines taken for a person
-// misjudged. Since 2017 no share is safe there; this is the older limit.
+// dropped, over 24 hours, where one in a hundred calls judged to be a machine is
+// held to be a person who heard nothing. Since 2017 no share is safe there; this
+// is the limit of before.
 func UK() Settings {
 	s := US()
 	s.Window, s.Denominator, s.AMDErrorPercent = Hours24, ConnectedDropped, 1
