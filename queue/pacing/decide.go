@@ -49,14 +49,14 @@ const (
 
 // A Decision is how many lines to open, and why.
 type Decision struct {
-	New  int     `json:"new"`
-	Mode Mode    `json:"mode"`
-	Over float64 `json:"over"`  // lines in flight, the new ones included, per agent who is free or soon will be
-	Hit  float64 `json:"hit"`   // share of recent lines that brought a person
-	Soon float64 `json:"soon"`  // agents expected to become free while a line dialled now may be answered
-	Risk float64 `json:"risk"`  // worst chance that one more answer would find no agent, the new lines included
-	Max  float64 `json:"bound"` // the bound that Risk had to stay under
-	Held bool    `json:"held"`  // the rate lets nothing but progressive dialling
+	New   int     `json:"new"`
+	Mode  Mode    `json:"mode"`
+	Over  float64 `json:"over"`  // lines in flight, the new ones included, per agent who is free or soon will be
+	Hit   float64 `json:"hit"`   // share of recent lines that brought a person
+	Soon  float64 `json:"soon"`  // agents expected to become free while a line dialled now may be answered
+	Risk  float64 `json:"risk"`  // worst chance that one more answer would find no agent, the new lines included
+	Bound float64 `json:"bound"` // the bound that Risk had to stay under
+	Held  bool    `json:"held"`  // the rate lets nothing but progressive dialling
 }
 
 const (
@@ -70,7 +70,7 @@ const (
 func (p *Pacer) Decide(at time.Time, v View) Decision {
 	p.refresh()
 	agents, flying := v.Free+len(v.Busy), len(v.Lines)
-	d := Decision{Mode: p.mode(agents), Held: p.held(at), Max: p.state.Budget.bound(p.settings)}
+	d := Decision{Mode: p.mode(agents), Held: p.held(at), Bound: p.state.Budget.bound(p.settings)}
 	if d.Held {
 		d.Mode = Held
 	}
@@ -113,7 +113,7 @@ func (p *Pacer) safe(v View, d *Decision, room int) int {
 			d.Risk = max(d.Risk, m.left.atMost(0))
 			short = max(short, 2*m.answers-m.agents)
 		}
-		if d.Risk > d.Max || short > spare || opened == room {
+		if d.Risk > d.Bound || short > spare || opened == room {
 			return opened
 		}
 		for i := range n {

@@ -144,8 +144,8 @@ func TestDecisionSaysWhy(t *testing.T) {
 	if want := float64(4+d.New) / (1 + d.Soon); d.Over != want {
 		t.Errorf("over is %v, want %v", d.Over, want)
 	}
-	if d.Max <= 0 || d.Max > boldest || d.Risk <= 0 {
-		t.Errorf("risk %v, bound %v", d.Risk, d.Max)
+	if d.Bound <= 0 || d.Bound > boldest || d.Risk <= 0 {
+		t.Errorf("risk %v, bound %v", d.Risk, d.Bound)
 	}
 }
 
@@ -153,7 +153,7 @@ func TestDecisionSaysWhy(t *testing.T) {
 func TestDropsLowerTheBound(t *testing.T) {
 	t.Parallel()
 	p := experienced(t, US())
-	bound := func() float64 { return p.Decide(epoch, View{Free: 10, Room: NoLimit}).Max }
+	bound := func() float64 { return p.Decide(epoch, View{Free: 10, Room: NoLimit}).Bound }
 	before := bound()
 	tell(p, epoch, droppedP, 1)
 	after := bound()
