@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"context"
+	"runtime"
 	"time"
 )
 
@@ -48,6 +49,8 @@ func (c *claimer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		// Whoever was woken by the same event is about to ask, too.
+		runtime.Gosched()
 		for more := true; more && len(batch) < 1000; {
 			select {
 			case r := <-c.in:

@@ -13,6 +13,7 @@ func (w *worker) pump() {
 	}
 	for n := min(w.target.MaxInFlight-w.inFlight, w.lanes.readyCount()); n > 0; n-- {
 		w.inFlight++
+		w.lastDone = w.d.cfg.Now()
 		go w.sendLoop()
 	}
 }
@@ -76,6 +77,7 @@ func (w *worker) finish(it *item, t *target, try Try) {
 	w.tries = append(w.tries, try)
 	w.unsaved++
 	w.lastFailed = v.state != StateDelivered
+	w.lastDone = now
 	w.resolve(it, v, try.NextAt)
 	if v.pause.After(w.pausedUntil) {
 		w.pausedUntil = v.pause
@@ -87,7 +89,7 @@ func (w *worker) finish(it *item, t *target, try Try) {
 	w.list()
 	w.d.settles.counted()
 	// The reader cares for parked lanes, for the end, and for room to read.
-	if v.state != StateDelivered || w.stopping || w.open == pageSize || w.open == 0 || it.row {
+	if w.stalled || v.state != StateDelivered || w.stopping || w.open == pageSize || w.open == 0 || it.row {
 		signal(w.wake)
 	}
 }

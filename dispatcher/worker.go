@@ -15,6 +15,9 @@ const (
 	// maxWindow bounds the distance between settled and claimed when one lane
 	// is stuck while others go on.
 	maxWindow = 64 * pageSize
+	// stalledAfter: an endpoint whose senders are all busy, and none of them
+	// done for so long, reads no further, so that it costs the others nothing.
+	stalledAfter = 10 * time.Millisecond
 )
 
 // worker runs one endpoint. One goroutine reads, claims and fetches (run);
@@ -43,6 +46,8 @@ type worker struct {
 	first       int // the window's front
 	open        int // fresh items that are not resolved
 	inFlight    int
+	lastDone    time.Time // when a sender began or ended its work last
+	stalled     bool      // the reader waits for a sender
 	stopping    bool
 	pausedUntil time.Time
 	lastFailed  bool // the last outcome
@@ -174,7 +179,9 @@ func (w *worker) mayRead() (*target, Position, bool) {
 	if !w.lastFailed {
 		limit *= 10
 	}
-	full := w.open+w.unsaved > readAhead || len(w.window)-w.first > maxWindow || w.lanes.parked >= limit
+	w.stalled = w.inFlight >= w.target.MaxInFlight && w.lanes.readyCount() >= w.target.MaxInFlight &&
+		w.d.cfg.Now().Sub(w.lastDone) >= stalledAfter
+	full := w.stalled || w.open+w.unsaved > readAhead || len(w.window)-w.first > maxWindow || w.lanes.parked >= limit
 	return w.target, w.pos, !full && !w.stopping && !w.paused()
 }
 

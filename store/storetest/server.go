@@ -37,9 +37,10 @@ type server struct {
 func (s *server) start(ctx context.Context) error {
 	base := baseFolder()
 	// Benchmarks want a server that keeps its promises: on disk, with fsync.
+	settings := map[string]string{"max_wal_size": "256MB", "autovacuum_naptime": "5s"}
 	durable := os.Getenv("OFFHOOK_TEST_DURABLE") != ""
 	if durable {
-		base = os.TempDir()
+		base, settings = os.TempDir(), nil
 	}
 	if err := cleanLeftovers(base, time.Now()); err != nil {
 		return err
@@ -55,7 +56,7 @@ func (s *server) start(ctx context.Context) error {
 	own, err := localpg.Start(ctx, localpg.Options{
 		DataDir:  dir,
 		Durable:  durable,
-		Settings: map[string]string{"max_wal_size": "256MB", "autovacuum_naptime": "5s"},
+		Settings: settings,
 	})
 	if err != nil {
 		return errors.Join(fmt.Errorf("start the test server: %w", err), os.RemoveAll(dir))
