@@ -29,7 +29,7 @@ type Attempt struct {
 	Priority        int               `json:"priority"`
 	Variables       map[string]string `json:"variables" doc:"The member's over the queue's."`
 
-	AgentID        *int64         `json:"agent_id" doc:"The agent who last accepted."`
+	AgentID        *int64         `json:"agent_id" doc:"The agent who last accepted; in offline, preview and progressive queues, until somebody has, the one who is reserved."`
 	AgentName      *string        `json:"agent_name"`
 	UserID         *int64         `json:"user_id"`
 	AgentExtension *string        `json:"agent_extension"`

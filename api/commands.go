@@ -31,7 +31,7 @@ type Accept struct {
 	AgentChannelID *string `json:"agent_channel_id,omitempty" nullable:"true" maxLength:"200" doc:"The switch's id of the agent's call."`
 }
 
-// Decline is the body of an agent's no.
+// Decline is the body of an agent's no, or of passing a member over.
 type Decline struct {
 	AgentID int64 `json:"agent_id" minimum:"1"`
 	OfferNo int   `json:"offer_no,omitempty" minimum:"0" maximum:"1000000" doc:"0 or absent: the agent's open offer."`
@@ -68,6 +68,8 @@ func (h *handler) commandRoutes() {
 	register(h, command("accept", "Accept an offer",
 		"For a call this orders the bridge, and the switch's report `bridged` completes it; chats and tasks are bridged at once. The same accept a second time does nothing."), h.accept)
 	register(h, command("decline", "Decline an offer", "The offer ends as missed, and the attempt waits for another agent."), h.decline)
+	register(h, command("skip", "Skip a member",
+		"Preview queues that allow it: the offer ends as missed, and the member is ready for another agent after the queue's skip_delay_sec."), h.skip)
 	register(h, command("report", "Report the result",
 		"In processing it ends the attempt. During the conversation it is kept, and the attempt leaves as soon as the conversation ends. Up to 5 s after an attempt without processing has left, it is stored beside it."), h.report)
 	register(h, command("renew", "Take more time for processing", "Moves the deadline by the queue's processing_sec, as often as the queue allows."), h.renew)
@@ -114,6 +116,13 @@ func (h *handler) decline(ctx context.Context, c caller, in *struct {
 	Body Decline
 }) (*attemptOut, error) {
 	return h.command(ctx, c, in.ID, queue.Decline{AttemptID: in.ID, AgentID: in.Body.AgentID, OfferNo: in.Body.OfferNo})
+}
+
+func (h *handler) skip(ctx context.Context, c caller, in *struct {
+	AttemptPath
+	Body Decline
+}) (*attemptOut, error) {
+	return h.command(ctx, c, in.ID, queue.Skip{AttemptID: in.ID, AgentID: in.Body.AgentID, OfferNo: in.Body.OfferNo})
 }
 
 func (h *handler) report(ctx context.Context, c caller, in *struct {

@@ -52,6 +52,8 @@ var meanings = map[Code]meaning{
 	queue.CodeQueueFull:      {http.StatusConflict, "The queue is full"},
 	queue.CodeNameTaken:      {http.StatusConflict, "The name is taken"},
 	queue.CodeInUse:          {http.StatusConflict, "It is still in use"},
+	queue.CodeNoAgent:        {http.StatusConflict, "No agent is free for it"},
+	queue.CodeMemberBusy:     {http.StatusConflict, "The member is in an open attempt"},
 	CodeChanged:              {http.StatusConflict, "Somebody else changed it at the same time"},
 	CodeTooLarge:             {http.StatusRequestEntityTooLarge, "The body is too large"},
 	CodeMediaType:            {http.StatusUnsupportedMediaType, "The body must be application/json"},

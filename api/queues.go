@@ -47,6 +47,23 @@ type Queue struct {
 	ClientIdleSec int `json:"client_idle_sec" doc:"Ends a chat whose client is silent; 0 = off."`
 	AgentIdleSec  int `json:"agent_idle_sec" doc:"Ends a chat whose agent is silent; 0 = off."`
 	DialogIdleSec int `json:"dialog_idle_sec" doc:"Ends a chat that is silent on both sides; 0 = off."`
+
+	OriginateTimeoutSec int  `json:"originate_timeout_sec" doc:"Outbound types: how long a member's phone may ring, 1 to 600."`
+	AMD                 bool `json:"amd" doc:"ivr, progressive, predictive: examine who answers for an answering machine."`
+	AMDTotalAnalysisMs  int  `json:"amd_total_analysis_ms" doc:"How long that may take, in milliseconds; a second later it is NOTSURE."`
+	AllowNotSure        bool `json:"allow_notsure" doc:"NOTSURE is taken for a person."`
+	MinDurationSec      int  `json:"min_duration_sec" doc:"ivr: a shorter call is abandoned, short_ivr."`
+
+	SkipAllowed    bool `json:"skip_allowed" doc:"preview: the agent may pass a member over."`
+	SkipDelaySec   int  `json:"skip_delay_sec" doc:"When a member who was skipped is ready again."`
+	SkipExcludeSec int  `json:"skip_exclude_sec" doc:"When he is for the agent who skipped him."`
+
+	ProgressiveCount int `json:"progressive_count" doc:"progressive: so many members are dialled for one agent, 1 to 100."`
+	ReofferSec       int `json:"reoffer_sec" doc:"progressive: how long a member whom his agent did not take waits for any agent; 0 = not at all."`
+
+	MaxAttempts           int `json:"max_attempts" doc:"Ends a member after so many counted attempts; 0 = no limit."`
+	WaitBetweenRetriesSec int `json:"wait_between_retries_sec" doc:"The pause of a member where no rule names another."`
+	RetryAbandonedSec     int `json:"retry_abandoned_sec" doc:"His pause after he answered and found no agent; 0 = never again."`
 }
 
 // NewQueue is the body that creates a queue: name, type, and the settings that

@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/store"
 )
 
@@ -39,6 +41,7 @@ var routes = []route{
 	{"GET", "/v1/attempts/{offered}/timeline", "analyst", "", 200},
 	{"POST", "/v1/attempts/{offered}/accept", "operator", `{"agent_id":{holder}}`, 200},
 	{"POST", "/v1/attempts/{offered}/decline", "operator", `{"agent_id":{holder}}`, 200},
+	{"POST", "/v1/attempts/{previewed}/skip", "operator", `{"agent_id":{holder}}`, 200},
 	{"POST", "/v1/attempts/{bridged}/report", "operator", `{"cc_result":"success"}`, 200},
 	{"POST", "/v1/attempts/{processing}/renew", "operator", `{"agent_id":{holder}}`, 200},
 	{"POST", "/v1/attempts/{bridged}/close", "operator", `{"agent_id":{holder}}`, 200},
@@ -66,7 +69,7 @@ var routes = []route{
 
 // names are what a route's path can hold, in the order in which one may need
 // the other.
-var names = []string{"queue", "agent", "offered", "bridged", "processing", "event", "endpoint"}
+var names = []string{"queue", "agent", "offered", "previewed", "bridged", "processing", "event", "endpoint"}
 
 // make replaces each name in the text by a thing that is made for it.
 func (s *site) make(r route) (path, body string) {
@@ -88,6 +91,10 @@ func (s *site) make(r route) (path, body string) {
 			put(name, s.call(s.admin, "POST", "/v1/agents", `{"name":"Ann"}`).want(201).id("id"))
 		case "offered", "bridged", "processing":
 			attempt, agent := s.attempt(name)
+			put(name, attempt)
+			put("holder", agent)
+		case "previewed":
+			attempt, agent := s.preview()
 			put(name, attempt)
 			put("holder", agent)
 		case "event":
@@ -113,6 +120,20 @@ func (s *site) attempt(state string) (attempt, agent string) {
 		s.call(s.operator, "POST", "/v1/attempts/"+attempt+"/"+step.verb, `{"agent_id":`+agent+`}`).want(200)
 	}
 	return attempt, agent
+}
+
+// preview has a member offered to an agent of a preview queue.
+func (s *site) preview() (attempt, agent string) {
+	s.t.Helper()
+	q := s.queue(map[string]any{"name": fmt.Sprintf("queue %d", s.clock.next()), "type": "preview"})
+	agent = s.agent("Ann", q)
+	id, _ := strconv.ParseInt(q, 10, 64)
+	d, _ := s.cfg.Desk(1)
+	result, err := d.Do(s.t.Context(), queue.Dial{QueueID: id, Destination: fmt.Sprintf("+1202555%d", s.clock.next())})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return strconv.FormatInt(result.Attempt.ID, 10), agent
 }
 
 // Every route does its work for the roles that may, and for nobody else.

@@ -100,7 +100,7 @@ CREATE TABLE attempts (
     processing_at      timestamptz,
     reporting_at       timestamptz,
     leaving_at         timestamptz NOT NULL,
-    -- The agent who last accepted.
+    -- The agent who last accepted, or, until somebody has, whom the queue reserved.
     agent_id           bigint,
     agent_name         text,
     user_id            bigint,

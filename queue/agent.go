@@ -92,7 +92,13 @@ type Slot struct {
 	OfferNo   int              `json:"offer_no"`
 	State     ChannelStateName `json:"state"`
 	Since     time.Time        `json:"since"`
+	// QueueID is the attempt's queue while the agent is reserved.
+	QueueID int64 `json:"queue_id,omitempty"`
 }
+
+// dialled reports whether the agent is reserved for a member who is still being
+// dialled, and has not been offered him (progressive).
+func (x *Slot) dialled() bool { return x.State == AgentReserved && x.OfferNo == 0 }
 
 // ChannelState is one channel of an agent: the attempts he holds there, and
 // the pause he is in when he holds none.

@@ -20,6 +20,22 @@ func (g *agentState) eligible(ch Channel) bool {
 	return !slices.ContainsFunc(c.Slots, func(x Slot) bool { return x.State == AgentOffering })
 }
 
+// roomFor reports whether one more member may be dialled for the agent although
+// he is reserved: progressive_count allows more, and all of them still ring.
+func (g *agentState) roomFor(q *Queue) bool {
+	slots := g.st.Channels[channelIndex(ChannelCall)].Slots
+	leaves := g.st.Pending != "" && g.st.Pending != StatusOnline
+	if q.Type != Progressive || g.st.Status != StatusOnline || leaves || len(slots) == 0 || len(slots) >= q.ProgressiveCount {
+		return false
+	}
+	return !slices.ContainsFunc(slots, func(x Slot) bool { return !x.dialled() || x.QueueID != q.ID })
+}
+
+// holds reports whether the attempt has one of the agent's slots.
+func (g *agentState) holds(a *attempt) bool {
+	return slices.ContainsFunc(g.st.Channels[channelIndex(a.Channel())].Slots, func(x Slot) bool { return x.AttemptID == a.ID })
+}
+
 // now returns the state of the channel and since when it lasts: the pause, or
 // what he does with the attempt that came last, or, from now on, nothing.
 func (c *ChannelState) now(t time.Time) (ChannelStateName, time.Time) {
@@ -34,12 +50,13 @@ func (c *ChannelState) now(t time.Time) (ChannelStateName, time.Time) {
 	}
 }
 
-// working reports whether the agent is in a conversation or its processing, so
-// that a change of status has to wait.
+// working reports whether the agent is in a conversation or its processing, or
+// has accepted a member who is being dialled for him, so that a change of status
+// has to wait.
 func (g *agentState) working() bool {
 	for i := range g.st.Channels {
 		for _, x := range g.st.Channels[i].Slots {
-			if x.State == AgentBridged || x.State == AgentProcessing {
+			if x.State == AgentBridged || x.State == AgentProcessing || x.State == AgentReserved && !x.dialled() {
 				return true
 			}
 		}
@@ -47,17 +64,29 @@ func (g *agentState) working() bool {
 	return false
 }
 
-// hold notes that the agent holds the attempt in the state.
+// hold notes that the agent holds the attempt in the state. That he is reserved
+// for one more is no change of his channel.
 func (s *step) hold(g *agentState, a *attempt, offerNo int, state ChannelStateName) {
 	i := channelIndex(a.Channel())
 	c := &g.st.Channels[i]
+	before, _ := c.now(time.Time{})
 	slot := Slot{AttemptID: a.ID, OfferNo: offerNo, State: state, Since: s.whenAgent(g)}
-	if k := slices.IndexFunc(c.Slots, func(x Slot) bool { return x.AttemptID == a.ID }); k >= 0 {
+	if state == AgentReserved {
+		slot.QueueID = a.Queue.ID
+	}
+	k := slices.IndexFunc(c.Slots, func(x Slot) bool { return x.AttemptID == a.ID })
+	if k >= 0 && !c.Slots[k].dialled() {
 		c.Slots[k] = slot
 	} else {
+		if k >= 0 { // of those who are dialled for him this one comes last now
+			c.Slots = slices.Delete(c.Slots, k, k+1)
+		}
 		c.Slots = append(c.Slots, slot)
 	}
-	s.fireChannel(g, i, slot.State, slot.Since, a.ID)
+	s.touchAgent(g)
+	if before != AgentReserved || state != AgentReserved {
+		s.fireChannel(g, i, slot.State, slot.Since, a.ID)
+	}
 }
 
 // block takes the attempt from the agent and gives his channel a pause of delay
@@ -78,6 +107,19 @@ func (s *step) block(g *agentState, a *attempt, state ChannelStateName, delay in
 	s.fireChannel(g, i, next, since, a.ID)
 	if g.st.Pending != "" && !g.working() {
 		s.applyStatus(g, g.st.Pending, g.st.PendingReason)
+	}
+}
+
+// release takes an attempt that was only dialled from the agent, who has not
+// noticed: without a pause, and without an event while he is reserved for others.
+func (s *step) release(g *agentState, a *attempt) {
+	i := channelIndex(a.Channel())
+	c := &g.st.Channels[i]
+	before, _ := c.now(time.Time{})
+	c.Slots = slices.DeleteFunc(c.Slots, func(x Slot) bool { return x.AttemptID == a.ID })
+	s.touchAgent(g)
+	if next, since := c.now(s.whenAgent(g)); next != before {
+		s.fireChannel(g, i, next, since, a.ID)
 	}
 }
 
@@ -143,17 +185,20 @@ func (s *step) setAgentStatus(c SetAgentStatus) error {
 	return nil
 }
 
-// dropOffers misses the open offers of an agent who goes away. What a switch
-// rings goes on ringing until the switch says otherwise.
+// dropOffers misses the open offers of an agent who goes away, and gives up the
+// members who are dialled for him. What a switch rings goes on ringing until the
+// switch says otherwise.
 func (s *step) dropOffers(g *agentState) {
 	for ch := range g.st.Channels {
 		for _, x := range slices.Clone(g.st.Channels[ch].Slots) {
 			a := s.e.attempts[x.AttemptID]
-			if x.State != AgentOffering || a == nil || a.external() {
+			if a == nil || a.external() {
 				continue
 			}
-			if i := a.findOffer(g.cfg.ID, x.OfferNo); i >= 0 {
-				s.missPooled(a, i, MissedAgentGone)
+			if x.dialled() {
+				s.drop(a, ending{result: ResultCancel, reason: ReasonAgentGone, cause: CauseOriginatorCancel})
+			} else if i := a.findOffer(g.cfg.ID, x.OfferNo); i >= 0 && x.State == AgentOffering {
+				s.missOffer(a, i, MissedAgentGone)
 			}
 		}
 	}

@@ -85,8 +85,10 @@ type Attempt struct {
 	Offers     []Offer     `json:"offers,omitempty"`
 	Misses     int         `json:"misses,omitempty"`
 	Exclusions []Exclusion `json:"exclusions,omitempty"`
-	// Agent is the agent who last accepted, Accepted the number of that offer.
-	// AgentChannel is the agent leg of that offer, empty again after its Missed.
+	// Agent is the agent who last accepted, Accepted the number of that offer; in
+	// reserved types, until somebody has accepted, the agent who is reserved.
+	// AgentChannel is the agent leg of that offer, empty again after its Missed,
+	// except when a reserved type leaves with it.
 	Agent        *AgentRef `json:"agent,omitempty"`
 	Accepted     int       `json:"accepted_offer_no,omitempty"`
 	AgentChannel string    `json:"agent_channel_id,omitempty"`
@@ -99,7 +101,12 @@ type Attempt struct {
 	TalkUntil       time.Time `json:"talk_until,omitzero"`
 	TalkReason      Reason    `json:"talk_reason,omitempty"`
 	ProcessingUntil time.Time `json:"processing_until,omitzero"`
-	RenewalsUsed    int       `json:"renewals_used,omitempty"`
+	// DialUntil ends what the switch does with the member who is dialled: first
+	// the ringing, then the detection (dialing) or the bridge (active).
+	DialUntil time.Time `json:"dial_until,omitzero"`
+	// AMDMs is how long the detection of answering machines may take; 0 = none.
+	AMDMs        int `json:"amd_total_analysis_ms,omitempty"`
+	RenewalsUsed int `json:"renewals_used,omitempty"`
 	// Last activity of a chat's two sides, for the idle limits.
 	ClientActiveAt time.Time `json:"client_active_at,omitzero"`
 	AgentActiveAt  time.Time `json:"agent_active_at,omitzero"`
@@ -123,6 +130,12 @@ type Attempt struct {
 	// AgentCause is the cause of the last agent leg that failed, if reported.
 	AgentCause Cause `json:"agent_cause,omitempty"`
 	Test       bool  `json:"test,omitempty"`
+	// RetryAt is when the member is ready for the next attempt, null when he is
+	// not tried again or the type is not outbound. Uncounted says that this
+	// attempt does not count towards max_attempts. Set when the attempt leaves;
+	// RetryAt earlier by a report that names it.
+	RetryAt   time.Time `json:"retry_at,omitzero"`
+	Uncounted bool      `json:"uncounted,omitempty"`
 }
 
 // external reports whether a switch distributes the attempt.
@@ -130,6 +143,15 @@ func (a *Attempt) external() bool { return a.Distribution == DistributionExterna
 
 // Channel returns the attempt's medium.
 func (a *Attempt) Channel() Channel { return a.Queue.Type.Channel() }
+
+// hasMemberLeg reports whether there is or was a member leg that a cause can
+// speak of: a call, and in outbound types one that was dialled.
+func (a *Attempt) hasMemberLeg() bool { return a.Channel() == ChannelCall && !a.DialAt.IsZero() }
+
+// accepted returns the offer that was accepted, for its events and orders.
+func (a *Attempt) accepted() *Offer {
+	return &Offer{No: a.Accepted, Agent: *a.Agent, Channel: a.AgentChannel}
+}
 
 // Clone returns a copy that shares nothing that changes.
 func (a *Attempt) Clone() *Attempt {

@@ -14,6 +14,8 @@ const (
 	CauseBlindTransfer    Cause = "BLIND_TRANSFER"
 	CauseAttendedTransfer Cause = "ATTENDED_TRANSFER"
 	CauseLoseRace         Cause = "LOSE_RACE"
+	CauseNoAnswer         Cause = "NO_ANSWER"
+	CauseUnspecified      Cause = "NORMAL_UNSPECIFIED"
 )
 
 // CauseClass groups causes for retry rules (engine.md Part C).
@@ -200,6 +202,28 @@ var sipCauses = map[int]Cause{
 	606: "INCOMPATIBLE_DESTINATION",
 	607: "UNWANTED",
 	608: "CALL_REJECTED",
+}
+
+// ReasonByCause tells why a member was not reached from the cause of his leg
+// (engine.md B.9). A fault in the set-up is the network's as far as the member
+// is concerned; Queue.Retry tells them apart by the class.
+func ReasonByCause(c Cause) Reason {
+	switch c.Class() {
+	case ClassBusy:
+		return ReasonBusy
+	case ClassRejected:
+		return ReasonRejected
+	case ClassUnreachable:
+		return ReasonUnreachable
+	case ClassBadNumber:
+		return ReasonBadNumber
+	case ClassNetwork, ClassConfig:
+		return ReasonNetwork
+	case ClassBarred:
+		return ReasonBarred
+	default:
+		return ReasonNoAnswer
+	}
 }
 
 // MissedByCause tells why an agent's leg came to nothing from its cause

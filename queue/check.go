@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -24,7 +25,28 @@ func (e *Engine) Check() error {
 			return fmt.Errorf("queue %d: %w", id, err)
 		}
 	}
+	if err := e.checkMembers(); err != nil {
+		return err
+	}
 	return e.checkDue()
+}
+
+// checkMembers asserts that the counts of members and numbers in open attempts
+// are right.
+func (e *Engine) checkMembers() error {
+	members, numbers := map[int64]int{}, map[string]int{}
+	for _, a := range e.attempts {
+		if a.MemberID != nil {
+			members[*a.MemberID]++
+		}
+		if a.Channel() == ChannelCall && a.Destination != nil {
+			numbers[*a.Destination]++
+		}
+	}
+	if !maps.Equal(members, e.members) || !maps.Equal(numbers, e.numbers) {
+		return fmt.Errorf("members in open attempts %v, counted %v; numbers %v, counted %v", members, e.members, numbers, e.numbers)
+	}
+	return nil
 }
 
 func (e *Engine) checkAttempt(a *attempt) error {
@@ -45,8 +67,20 @@ func (e *Engine) checkAttempt(a *attempt) error {
 		return fmt.Errorf("state %s with %d open offers", a.State, len(a.Offers))
 	case len(a.Offers) > 1 && !a.external():
 		return fmt.Errorf("%d open offers without ring-all", len(a.Offers))
-	case (a.State == StateBridged || a.State == StateProcessing) && (a.BridgedAt.IsZero() || a.Agent == nil):
-		return fmt.Errorf("state %s without a bridge or an agent", a.State)
+	case a.State == StateBridged && (a.BridgedAt.IsZero() || (a.Agent == nil) != (a.Queue.Type == IVR)):
+		return fmt.Errorf("bridged without a bridge or an agent")
+	case (a.State == StateProcessing || a.State == StateActive) && (a.Agent == nil || a.Accepted == 0):
+		return fmt.Errorf("state %s without an agent who has accepted", a.State)
+	case (a.State == StateDialing || a.State == StateActive) != !a.DialUntil.IsZero():
+		return fmt.Errorf("state %s with the dialling to end at %v", a.State, a.DialUntil)
+	case a.State == StateDialing && (!a.Queue.Type.Outbound() || a.Queue.Type.agentFirst()),
+		a.State == StateActive && !a.Queue.Type.agentFirst(),
+		a.State == StateWaiting && (a.Queue.Type == IVR || a.Queue.Type.agentFirst()):
+		return fmt.Errorf("state %s in a queue of type %s", a.State, a.Queue.Type)
+	case a.State == StateActive && !e.agentHolds(a):
+		return fmt.Errorf("agent %d does not hold it", a.Agent.ID)
+	case a.State == StateDialing && a.Queue.Type == Progressive && a.MemberAnsweredAt.IsZero() && !e.agentHolds(a):
+		return fmt.Errorf("dialled for agent %d, who is not reserved", a.Agent.ID)
 	case a.State == StateProcessing && !a.UseProcessing:
 		return fmt.Errorf("processing although use_processing is false")
 	}
@@ -77,6 +111,11 @@ func (e *Engine) checkAttempt(a *attempt) error {
 	return nil
 }
 
+func (e *Engine) agentHolds(a *attempt) bool {
+	g := e.agents[a.Agent.ID]
+	return g != nil && g.holds(a)
+}
+
 // millis returns t in unix milliseconds, 0 when it is not set.
 func millis(t time.Time) int64 {
 	if t.IsZero() {
@@ -93,6 +132,9 @@ func (e *Engine) checkAgent(g *agentState) error {
 			a := e.attempts[x.AttemptID]
 			if a == nil {
 				return fmt.Errorf("holds attempt %d, which is not open", x.AttemptID)
+			}
+			if x.State == AgentReserved && (x.QueueID != a.Queue.ID || x.dialled() != (a.State == StateDialing)) {
+				return fmt.Errorf("is reserved for attempt %d of queue %d, which is %s in queue %d", a.ID, x.QueueID, a.State, a.Queue.ID)
 			}
 			if x.State != AgentOffering {
 				continue
@@ -119,6 +161,9 @@ func (e *Engine) checkAgent(g *agentState) error {
 		free := g.eligible(q.cfg.Type.Channel()) && q.cfg.Distribution == DistributionEngine
 		if _, _, in := q.free.find(g.freeKey); in != free {
 			return fmt.Errorf("free for queue %d: %v, indexed: %v", id, free, in)
+		}
+		if _, _, in := q.room.find(g.freeKey); in != g.roomFor(&q.cfg) {
+			return fmt.Errorf("room for queue %d: %v, indexed: %v", id, !in, in)
 		}
 	}
 	return nil

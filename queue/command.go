@@ -35,10 +35,48 @@ type Join struct {
 	Test       bool
 }
 
+// Dial gives an outbound queue a member to be reached: whoever holds the list
+// of members decides whom and when. Offline and preview queues offer him to the
+// agent first, the others dial him at once. Refused: unknown_queue, bad_state
+// (the queue is joined, not dialled), queue_disabled, member_busy (the member,
+// or the number, is in an open attempt), unknown_agent, no_agent (not free,
+// excluded, or nobody is), invalid.
+type Dial struct {
+	// AttemptID is filled by the desk from the store's sequence.
+	AttemptID int64
+	QueueID   int64
+	// AgentID is the agent of a reserved type; 0 = the agent who has been idle
+	// longest, not for offline, where the agent picks the member. A progressive
+	// queue dials up to progressive_count members for the same agent.
+	AgentID int64
+	// Destination is the number to dial.
+	Destination string
+	MemberID    *int64
+	MemberName  *string
+	// AttemptSeq is cc_attempt_seq: counted attempts so far + 1; zero = 1.
+	AttemptSeq int
+	Priority   int
+	Variables  map[string]string
+	// Exclusions name agents who are not to get this member, such as those who
+	// skipped him.
+	Exclusions []Exclusion
+	Test       bool
+}
+
+// Skip passes the member of a preview offer over: Missed (skipped). Refused:
+// bad_state when the queue does not allow it, or is of another type; else as
+// Decline.
+type Skip struct {
+	AttemptID int64
+	AgentID   int64
+	OfferNo   int // 0 = the agent's open offer
+}
+
 // Accept is the agent's yes to an offer. For calls it orders the bridge; for
-// chats and tasks it is the bridge. A second accept of the same offer by the
-// same agent does nothing. Refused: lost_race when that offer is no longer
-// open, bad_state when there never was one.
+// chats and tasks it is the bridge; in preview and offline it has the member
+// dialled. A second accept of the same offer by the same agent does nothing.
+// Refused: lost_race when that offer is no longer open, bad_state when there
+// never was one.
 type Accept struct {
 	AttemptID int64
 	AgentID   int64
@@ -69,6 +107,9 @@ type Report struct {
 	KeepOpen bool
 	// Variables of the form are laid over the attempt's own.
 	Variables map[string]string
+	// RetryAt is when the member of an outbound queue shall be tried again; it
+	// counts with the result abandoned. Zero = by the retry rules.
+	RetryAt time.Time
 }
 
 // Renew moves the end of the processing by the queue's ProcessingSec
@@ -79,8 +120,9 @@ type Renew struct {
 	AgentID   int64 // if set, must be the agent who holds the attempt
 }
 
-// Close ends the conversation of a bridged chat, task or call. In processing it
-// does nothing: the conversation has ended. Refused: bad_state before the bridge.
+// Close ends the conversation of a bridged chat, task or call, and the dialling
+// for an agent who has accepted. In processing it does nothing: the conversation
+// has ended. Refused: bad_state before that.
 type Close struct {
 	AttemptID int64
 	AgentID   int64 // if set, must be the agent who holds the attempt
@@ -145,7 +187,7 @@ const (
 //	bridged             AgentID/AgentRef or OfferNo when several offers are open
 //	bridge_failed       Cause, SIPCode; Leg member when the member leg is gone,
 //	                    so that the attempt cannot wait again
-//	amd                 AMDResult
+//	amd                 AMDResult; Reason for what made it decide
 //	ended               Leg, Cause, SIPCode; Reason transfer_blind or
 //	                    transfer_attended when the leg went on elsewhere
 //	message             Leg
@@ -224,6 +266,8 @@ type SaveAgent struct{ Agent Agent }
 type RemoveAgent struct{ ID int64 }
 
 func (Join) command()           {}
+func (Dial) command()           {}
+func (Skip) command()           {}
 func (Accept) command()         {}
 func (Decline) command()        {}
 func (Report) command()         {}

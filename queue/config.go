@@ -14,6 +14,8 @@ func (e *Engine) Needs(cmd Command) int {
 	switch c := cmd.(type) {
 	case Join:
 		return zero(c.AttemptID)
+	case Dial:
+		return zero(c.AttemptID)
 	case SaveQueue:
 		return zero(c.Queue.ID)
 	case SaveAgent:
@@ -50,6 +52,9 @@ func WithIDs(cmd Command, ids ...int64) Command {
 	case Join:
 		c.AttemptID = ids[0]
 		return c
+	case Dial:
+		c.AttemptID = ids[0]
+		return c
 	case SaveQueue:
 		c.Queue.ID = ids[0]
 		return c
@@ -82,10 +87,14 @@ func (s *step) saveQueue(c SaveQueue) error {
 	if err := validateTexts(q.Variables, "", &q.Name); err != nil {
 		return err
 	}
-	if old := s.e.queues[q.ID]; old != nil {
+	old := s.e.queues[q.ID]
+	if old != nil {
 		if (old.cfg.Type != q.Type || old.cfg.Distribution != q.Distribution) && len(old.open) > 0 {
 			return refuse(CodeInUse, "queue %q has %d open attempts; type and distribution can change when they have left", q.Name, len(old.open))
 		}
+	}
+	if old != nil && old.cfg.Enabled && !q.Enabled {
+		s.withdrawPreviews(old)
 	}
 	q.Variables = merge(q.Variables, nil)
 	s.e.putQueue(&q)

@@ -25,7 +25,14 @@ func (s *step) bridge(a *attempt, i int) {
 	if a.AgentAnsweredAt.IsZero() {
 		a.AgentAnsweredAt = t
 	}
-	a.State, a.BridgedAt = StateBridged, t
+	s.talk(a, &o)
+}
+
+// talk begins the connection: with the agent of the offer, or, nil, with the
+// flow of an ivr queue.
+func (s *step) talk(a *attempt, o *Offer) {
+	t := s.when(a)
+	a.State, a.BridgedAt, a.DialUntil = StateBridged, t, time.Time{}
 	if a.Channel() == ChannelCall && a.MemberAnsweredAt.IsZero() {
 		a.MemberAnsweredAt = t
 	}
@@ -33,7 +40,10 @@ func (s *step) bridge(a *attempt, i int) {
 		a.ClientActiveAt, a.AgentActiveAt = t, t
 	}
 	s.setTalkDeadline(a)
-	s.fire(a, EventBridged, &o)
+	s.fire(a, EventBridged, o)
+	if o == nil {
+		return
+	}
 	if g := s.e.agents[o.Agent.ID]; g != nil {
 		g.st.NoAnswers, g.st.Unreachables = 0, 0
 		s.hold(g, a, o.No, AgentBridged)
@@ -90,15 +100,20 @@ func (s *step) talkDue(a *attempt) {
 	s.endConversation(a, end)
 }
 
-// endConversation is the end of the connection: the agent works on the result,
-// or the attempt leaves at once (engine.md B.6, bridged).
+// endConversation is the end of the connection, or of the dialling for an agent
+// who has accepted: the agent works on the result, or the attempt leaves at once
+// (engine.md B.6, bridged and active).
 func (s *step) endConversation(a *attempt, end ending) {
 	a.EndedAt = s.when(a)
+	if a.Queue.Type == IVR && end.reason == ReasonServed {
+		end.result, end.reason = s.ivrResult(a)
+	}
+	a.DialUntil = time.Time{}
 	a.EndReason, a.EndResult = end.reason, end.result
 	a.setCause(end)
 	a.TalkUntil, a.TalkReason = time.Time{}, ""
 	if a.AgentChannel != "" {
-		s.orderHangup(a, LegAgent, &Offer{No: a.Accepted, Agent: *a.Agent, Channel: a.AgentChannel}, CauseNormalClearing)
+		s.orderHangup(a, LegAgent, a.accepted(), CauseNormalClearing)
 	}
 	switch {
 	case a.EarlyReport != "":
@@ -120,6 +135,9 @@ func (s *step) close(c Close) error {
 	s.res.Attempt = &a.Attempt
 	switch a.State {
 	case StateBridged:
+	case StateActive:
+		s.agentLeftActive(a)
+		return nil
 	case StateProcessing:
 		return nil // a hang-up repeated (engine.md B.10, 14)
 	default:

@@ -62,6 +62,8 @@ func (a *Attempt) nextDue() time.Time {
 			t = earliest(t, a.Offers[i].Deadline)
 		}
 		return t
+	case StateDialing, StateActive:
+		return a.DialUntil
 	case StateBridged:
 		return a.TalkUntil
 	case StateProcessing:
@@ -113,6 +115,8 @@ func (s *step) attemptDue(a *attempt) {
 				return
 			}
 		}
+	case StateDialing, StateActive:
+		s.dialDue(a)
 	case StateBridged:
 		s.talkDue(a)
 	case StateProcessing:
@@ -152,6 +156,9 @@ func (e *Engine) emptyUntil(a *attempt, now time.Time) time.Time {
 		return later(now, q.cfg.NoAgentsSec)
 	}
 	since := a.JoinedAt
+	if a.Queue.Type.Outbound() { // he waits since he answered
+		since = a.MemberAnsweredAt
+	}
 	if k, ok := q.left.last(); ok && k.since > since.UnixMilli() {
 		since = time.UnixMilli(k.since).UTC()
 	}
@@ -172,8 +179,12 @@ func (a *Attempt) dropExclusions(now time.Time) {
 // member leg is ended too, unless the switch's overflow keeps the call.
 func (s *step) leaveWaiting(a *attempt, reason Reason) {
 	end := ending{result: ResultAbandoned, reason: reason}
+	cause := CauseNormalClearing
+	if a.Queue.Type.Outbound() {
+		end.reason, cause = ReasonNoAgents, CauseOriginatorCancel
+	}
 	if a.Channel() == ChannelCall && !s.queueOf(a).cfg.KeepOnMaxWait {
-		end.cause = CauseNormalClearing
+		end.cause = cause
 		s.orderHangup(a, LegMember, nil, end.cause)
 	}
 	s.leave(a, end)

@@ -18,6 +18,10 @@ type Engine struct {
 	attempts map[int64]*attempt
 	legs     legs
 	due      index[dueKey]
+	// members and numbers count the open attempts of a member and of the calls
+	// with a number: neither is dialled twice (engine.md B.10, 20).
+	members map[int64]int
+	numbers map[string]int
 }
 
 // attempt is an open attempt with its places in the engine's indexes.
@@ -38,14 +42,17 @@ type agentState struct {
 	due     [len(Channels)]time.Time // as entered in Engine.due
 	freeKey freeKey
 	free    []int64 // queues in whose free index freeKey stands
+	room    int64   // the queue in whose room index freeKey stands; 0 = none
 }
 
 // queueState is a queue with those who wait in it and those who are free for
-// it. The free index is empty for external queues.
+// it. The free index is empty for external queues. Room has those who are
+// reserved and may have one more member dialled for them (progressive_count).
 type queueState struct {
 	cfg     Queue
 	waiting index[waitKey]
 	free    index[freeKey]
+	room    index[freeKey]
 	open    map[int64]struct{} // open attempts
 	agents  map[int64]struct{} // agents who serve the queue
 	online  int                // those of them who are online
@@ -93,6 +100,8 @@ func New(domain Domain) *Engine {
 		attempts: map[int64]*attempt{},
 		legs:     newLegs(),
 		due:      newIndex(compareDue),
+		members:  map[int64]int{},
+		numbers:  map[string]int{},
 	}
 }
 

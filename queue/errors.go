@@ -17,7 +17,9 @@ const (
 	CodeQueueDisabled  Code = "queue_disabled"
 	CodeQueueFull      Code = "queue_full"
 	CodeNameTaken      Code = "name_taken"
-	CodeInUse          Code = "in_use" // open attempts refer to it
+	CodeInUse          Code = "in_use"      // open attempts refer to it
+	CodeNoAgent        Code = "no_agent"    // the agent, or every agent, is not free for it
+	CodeMemberBusy     Code = "member_busy" // the member, or the number, is in an open attempt
 )
 
 // Error is a refusal: nothing has happened. Field is the JSON name of the

@@ -172,4 +172,7 @@ type Order struct {
 	Destination     *string `json:"destination"`
 	Cause           *Cause  `json:"cause"`
 	Deadline        *string `json:"deadline"` // RFC 3339, milliseconds; null for hangup
+	// AMDTotalAnalysisMs has the member leg examined for an answering machine for
+	// at most so long once it is answered; null = not, and in other orders.
+	AMDTotalAnalysisMs *int `json:"amd_total_analysis_ms"`
 }

@@ -82,7 +82,7 @@ func (a *Attempt) ext(typ EventType, t time.Time, o *Offer) *Ext {
 		x.ProcessingDeadline = a.ProcessingUntil
 		x.SIPCodeSource = a.CodeSource
 	case EventLeaving:
-		x.ResultReason = a.ResultReason
+		x.ResultReason, x.RetryAt = a.ResultReason, a.RetryAt
 		x.SIPCodeSource = a.CodeSource
 	}
 	return x
@@ -156,6 +156,13 @@ func (s *step) order(a *attempt, typ EventType, o *Offer, end *hangup) {
 		if !o.Deadline.IsZero() && end == nil {
 			deadline := o.Deadline.Format(instant)
 			d.Deadline = &deadline
+		}
+	}
+	if typ == EventSwitchDial {
+		deadline := a.DialUntil.Format(instant)
+		d.Deadline = &deadline
+		if a.AMDMs > 0 {
+			d.AMDTotalAnalysisMs = &a.AMDMs
 		}
 	}
 	kind := string(typ)

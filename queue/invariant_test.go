@@ -17,8 +17,10 @@ type seen struct {
 	open    map[int64]bool // open offers by number
 	offers  int64
 	bridged bool
-	worked  bool // processing was fired
-	left    bool
+	// accepted is the offer that was answered or bridged; 0 = none.
+	accepted int64
+	worked   bool // processing was fired
+	left     bool
 }
 
 func newWitness() *witness { return &witness{attempts: map[int64]*seen{}} }
@@ -61,31 +63,40 @@ func (s *seen) see(ev Event) error {
 
 // transition checks what may follow what (B.11, 3 to 5).
 func (s *seen) transition(ev Event) error {
-	no := int64(ev.Ext.OfferNo)
+	no, typ := int64(ev.Ext.OfferNo), ev.Queue.Type
+	if s.last.Type == EventAnswered && ev.Type != EventActive {
+		return fmt.Errorf("active follows answered")
+	}
 	switch ev.Type {
 	case EventOffering:
-		if s.offers++; no != s.offers {
-			return fmt.Errorf("offer_no %d, want %d", no, s.offers)
+		if s.bridged || s.accepted != 0 {
+			return fmt.Errorf("offered after a bridge or an accept")
 		}
-		if s.bridged || ev.Listed.AgentID == nil || ev.Listed.AgentChannelID == nil {
-			return fmt.Errorf("offered after a bridge, or to nobody")
+		if typ == IVR {
+			if s.offers++; s.offers > 1 {
+				return fmt.Errorf("offered twice")
+			}
+			return nil
+		}
+		if s.offers++; no != s.offers || ev.Listed.AgentID == nil || ev.Listed.AgentChannelID == nil {
+			return fmt.Errorf("offer_no %d, want %d, or offered to nobody", no, s.offers)
 		}
 		s.open[no] = true
-	case EventMissed, EventBridged:
-		if !s.open[no] {
-			return fmt.Errorf("closes offer %d, which is not open", no)
+	case EventAnswered:
+		if !typ.agentFirst() || !s.open[no] {
+			return fmt.Errorf("answers offer %d, which is not open, or in a queue of type %s", no, typ)
 		}
 		delete(s.open, no)
-		if ev.Type == EventMissed && (ev.Ext.MissedReason == "" || s.bridged) {
-			return fmt.Errorf("missed for no reason, or after the bridge")
+		s.accepted = no
+	case EventActive:
+		if s.last.Type != EventAnswered || *ev.Listed.Duration != 0 || ev.Listed.BillSec != nil {
+			return fmt.Errorf("comes without answered in front of it, or with durations")
 		}
-		if ev.Type == EventBridged && (s.bridged || len(s.open) > 0) {
-			return fmt.Errorf("bridged twice, or beside open offers %v", s.open)
-		}
-		s.bridged = s.bridged || ev.Type == EventBridged
+	case EventMissed, EventBridged:
+		return s.closes(ev)
 	case EventProcessing:
-		if s.worked || !s.bridged || !ev.Listed.UseProcessing || ev.Ext.ProcessingDeadline.IsZero() {
-			return fmt.Errorf("processing twice, without a bridge, or although it is off")
+		if s.worked || s.accepted == 0 || !ev.Listed.UseProcessing || ev.Ext.ProcessingDeadline.IsZero() {
+			return fmt.Errorf("processing twice, without an accept, or although it is off")
 		}
 		s.worked = true
 	case EventLeaving:
@@ -94,9 +105,37 @@ func (s *seen) transition(ev Event) error {
 		if len(s.open) > 0 || !slices.Contains(results, ev.Listed.Result) || ev.Ext.ResultReason == "" {
 			return fmt.Errorf("left with open offers %v, result %q, reason %q", s.open, ev.Listed.Result, ev.Ext.ResultReason)
 		}
-	case EventAnswered, EventActive:
-		return fmt.Errorf("belongs to preview and offline only")
+		if !ev.Ext.RetryAt.IsZero() && (!typ.Outbound() || ev.Ext.RetryAt.Before(ev.At)) {
+			return fmt.Errorf("is tried again at %v", ev.Ext.RetryAt)
+		}
 	}
+	return nil
+}
+
+// closes checks the end of an offer.
+func (s *seen) closes(ev Event) error {
+	no, typ := int64(ev.Ext.OfferNo), ev.Queue.Type
+	switch {
+	case s.bridged:
+		return fmt.Errorf("comes after the bridge")
+	case ev.Type == EventMissed && (!s.open[no] || ev.Ext.MissedReason == "" || typ == IVR):
+		return fmt.Errorf("misses offer %d, which is not open, or for no reason", no)
+	case ev.Type == EventMissed:
+		delete(s.open, no)
+		return nil
+	case typ == IVR && s.offers != 1:
+		return fmt.Errorf("bridged without an offering")
+	case typ == IVR:
+	case typ.agentFirst() && (s.accepted == 0 || no != s.accepted):
+		return fmt.Errorf("bridges offer %d, which was not answered", no)
+	case typ.agentFirst():
+	case !s.open[no] || len(s.open) > 1:
+		return fmt.Errorf("bridges offer %d, which is not open, or beside others: %v", no, s.open)
+	default:
+		delete(s.open, no)
+		s.accepted = no
+	}
+	s.bridged = true
 	return nil
 }
 
@@ -116,11 +155,27 @@ func durationsHold(ev Event) error {
 		return nil
 	}
 	le := func(a, b *int64) bool { return a == nil || b == nil || 0 <= *a && *a <= *b }
-	if !le(l.VoiceSec, l.BillSec) || !le(l.BillSec, l.Duration) || l.Duration == nil {
+	if !le(l.VoiceSec, l.BillSec) || !le(l.BillSec, l.Duration) || (l.Duration == nil) != ev.Ext.DialAt.IsZero() {
 		return fmt.Errorf("durations are out of order: voice %v, bill %v, duration %v", l.VoiceSec, l.BillSec, l.Duration)
 	}
 	if l.MemberChannelID == nil || l.Destination == nil {
 		return fmt.Errorf("a call without member_channel_id or destination")
+	}
+	return agentShown(ev)
+}
+
+// agentShown checks the agent fields, and the detection, of a call (B.5).
+func agentShown(ev Event) error {
+	l, typ := ev.Listed, ev.Queue.Type
+	switch {
+	case (l.AgentID == nil) != (l.AgentName == nil) || l.AgentID == nil && (l.UserID != nil || l.AgentExtension != nil):
+		return fmt.Errorf("half an agent")
+	case typ == IVR && (l.AgentID != nil || l.AgentChannelID != nil || l.VoiceSec != nil || l.UseProcessing):
+		return fmt.Errorf("an ivr attempt has fields of an agent")
+	case typ.reserved() && l.AgentID == nil:
+		return fmt.Errorf("the reserved agent is not named")
+	case l.AMD != nil && typ != IVR && typ != Progressive && typ != Predictive:
+		return fmt.Errorf("amd_result in a queue of type %s", typ)
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ func (s *step) join(c Join) error {
 	switch {
 	case q == nil:
 		return refuse(CodeUnknownQueue, "no queue %d", c.QueueID)
+	case q.cfg.Type.Outbound():
+		return refuse(CodeBadState, "queue %q is %s: its members are dialled, they do not join", q.cfg.Name, q.cfg.Type)
 	case q.cfg.Distribution == DistributionExternal:
 		return refuse(CodeBadState, "queue %q is distributed by a switch; its adapter reports who joined", q.cfg.Name)
 	case !q.cfg.Enabled:
@@ -35,11 +37,11 @@ func (s *step) join(c Join) error {
 	return nil
 }
 
-// newAttempt creates the attempt in the state waiting; the caller fires joined.
-func (s *step) newAttempt(q *queueState, c Join) *attempt {
+// create makes an attempt of what is common to all types.
+func (s *step) create(q *queueState, c Join) *attempt {
 	a := &attempt{Attempt: Attempt{
 		ID: c.AttemptID, Queue: q.cfg.Ref(), Distribution: q.cfg.Distribution, State: StateWaiting,
-		Destination: c.Destination, UseProcessing: q.cfg.UseProcessing,
+		Destination: c.Destination, UseProcessing: q.cfg.UseProcessing && q.cfg.Type != IVR,
 		MemberName: c.MemberName, MemberID: c.MemberID, AttemptSeq: max(1, c.AttemptSeq),
 		Priority: c.Priority, Variables: merge(q.cfg.Variables, c.Variables),
 		JoinedAt: s.at, Test: c.Test,
@@ -51,6 +53,16 @@ func (s *step) newAttempt(q *queueState, c Join) *attempt {
 		}
 		a.MemberChannelID = &channel
 	}
+	s.e.enter(a)
+	s.touch(a)
+	s.res.Attempt = &a.Attempt
+	return a
+}
+
+// newAttempt creates the attempt of a subscriber who is there already, in the
+// state waiting; the caller fires joined.
+func (s *step) newAttempt(q *queueState, c Join) *attempt {
+	a := s.create(q, c)
 	if a.Channel() == ChannelCall {
 		a.DialAt = notAfter(c.DialAt, s.at)
 		if !c.MemberUnanswered {
@@ -74,9 +86,6 @@ func (s *step) newAttempt(q *queueState, c Join) *attempt {
 	if !a.external() {
 		a.NoAgentsUntil = s.e.emptyUntil(a, s.at)
 	}
-	s.e.enter(a)
-	s.touch(a)
-	s.res.Attempt = &a.Attempt
 	return a
 }
 

@@ -14,7 +14,7 @@ type ending struct {
 // setCause notes why the member leg ended (engine.md B.9). Chats and tasks have
 // no leg that a cause could speak of.
 func (a *Attempt) setCause(end ending) {
-	if a.Channel() != ChannelCall {
+	if !a.hasMemberLeg() {
 		return
 	}
 	cause, sip, source := end.cause, end.sip, "adapter"
@@ -35,7 +35,7 @@ func (a *Attempt) setCause(end ending) {
 func (s *step) leave(a *attempt, end ending) {
 	t := s.when(a)
 	a.LeavingAt = t
-	if a.EndedAt.IsZero() {
+	if a.EndedAt.IsZero() && !(a.Queue.Type.Outbound() && a.DialAt.IsZero()) {
 		a.EndedAt = t
 	}
 	if a.Cause == "" {
@@ -43,15 +43,36 @@ func (s *step) leave(a *attempt, end ending) {
 	}
 	a.State, a.Result, a.ResultReason = StateLeaving, end.result, end.reason
 	a.WaitUntil, a.NoAgentsUntil, a.TalkUntil, a.ProcessingUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	a.TalkReason = ""
+	a.TalkReason, a.DialUntil = "", time.Time{}
+	s.planRetry(a)
 	s.fire(a, EventLeaving, nil)
-	if a.Agent != nil && !a.BridgedAt.IsZero() {
-		if g := s.e.agents[a.Agent.ID]; g != nil {
-			g.st.FreeSince = s.at
-			s.block(g, a, AgentWrapUp, s.wrapUp(a))
-		}
-	}
+	s.freeAgent(a)
 	s.e.exit(a)
+}
+
+// freeAgent takes the attempt that has left from the agent who holds it.
+func (s *step) freeAgent(a *attempt) {
+	if a.Agent == nil {
+		return
+	}
+	g := s.e.agents[a.Agent.ID]
+	switch {
+	case g == nil || !g.holds(a):
+	case a.Accepted == 0: // he was only reserved
+		s.release(g, a)
+	default:
+		if !a.BridgedAt.IsZero() || !a.ProcessingAt.IsZero() {
+			g.st.FreeSince = s.at
+		}
+		s.block(g, a, AgentWrapUp, s.wrapUp(a))
+	}
+}
+
+// drop ends the member leg by the engine's own decision, and the attempt with it.
+func (s *step) drop(a *attempt, end ending) {
+	a.EndedAt = s.when(a)
+	s.orderHangup(a, LegMember, nil, end.cause)
+	s.leave(a, end)
 }
 
 // wrapUp is the agent's pause after the attempt, in seconds: none when he has
@@ -74,13 +95,13 @@ func (s *step) cancel(c Cancel) error {
 	switch {
 	case a.Queue.Type == Task && a.BridgedAt.IsZero():
 		end.reason = ReasonWithdrawn
-	case a.Channel() == ChannelCall:
+	case a.hasMemberLeg():
 		end.cause = CauseManagerRequest
 	}
-	if a.Channel() == ChannelCall && a.EndedAt.IsZero() {
+	if a.hasMemberLeg() && a.EndedAt.IsZero() {
 		s.orderHangup(a, LegMember, nil, CauseManagerRequest)
-		if a.State == StateBridged {
-			s.orderHangup(a, LegAgent, &Offer{No: a.Accepted, Agent: *a.Agent, Channel: a.AgentChannel}, CauseManagerRequest)
+		if (a.State == StateBridged || a.State == StateActive) && a.AgentChannel != "" {
+			s.orderHangup(a, LegAgent, a.accepted(), CauseManagerRequest)
 		}
 	}
 	s.missAll(a, MissedCancelled, StateLeaving)

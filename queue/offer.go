@@ -52,14 +52,17 @@ func (s *step) miss(a *attempt, i int, reason MissedReason, next State) {
 		}
 	}
 	s.fire(a, EventMissed, &o).Ext.MissedReason = reason
-	if a.Accepted == o.No {
+	switch {
+	case next == StateLeaving && a.Queue.Type.reserved() && a.Agent.ID == o.Agent.ID:
+		a.AgentChannel = o.Channel // his Leaving speaks of it (engine.md B.5)
+	case a.Accepted == o.No:
 		a.AgentChannel = ""
 	}
 	if !o.AcceptedAt.IsZero() && next != StateLeaving {
 		a.AgentAnsweredAt = time.Time{}
 	}
 	switch reason {
-	case MissedTimeout, MissedMemberHangup, MissedAgentGone, MissedCancelled, MissedDeclined, MissedBridgeFailed:
+	case MissedTimeout, MissedMemberHangup, MissedAgentGone, MissedCancelled, MissedDeclined, MissedSkipped, MissedBridgeFailed:
 		s.orderHangup(a, LegAgent, &o, CauseOriginatorCancel)
 	}
 	s.punish(a, o, reason)
@@ -114,7 +117,7 @@ func (s *step) punish(a *attempt, o Offer, reason MissedReason) {
 		s.sendAway(g, StatusBreakOut, "max_no_answer")
 	}
 	switch reason {
-	case MissedMemberHangup, MissedCancelled:
+	case MissedMemberHangup, MissedCancelled, MissedSkipped:
 	case MissedAgentGone:
 		a.exclude(o.Agent.ID, s.now.Add(agentGoneExclusion))
 	default:
@@ -127,12 +130,11 @@ func (a *Attempt) exclude(agentID int64, until time.Time) {
 }
 
 func (a *Attempt) excludes(agentID int64, now time.Time) bool {
-	for _, x := range a.Exclusions {
-		if x.AgentID == agentID && x.Until.After(now) {
-			return true
-		}
-	}
-	return false
+	return excluded(a.Exclusions, agentID, now)
+}
+
+func excluded(from []Exclusion, agentID int64, now time.Time) bool {
+	return slices.ContainsFunc(from, func(x Exclusion) bool { return x.AgentID == agentID && x.Until.After(now) })
 }
 
 // findOffer returns the place of the agent's open offer, or of offer no; -1
@@ -160,13 +162,16 @@ func (s *step) accept(c Accept) error {
 	}
 	i := a.findOffer(c.AgentID, c.OfferNo)
 	if i < 0 {
-		again := a.Agent != nil && a.Agent.ID == c.AgentID && !a.BridgedAt.IsZero() &&
+		again := a.Agent != nil && a.Agent.ID == c.AgentID && (a.State == StateActive || a.State == StateBridged || a.State == StateProcessing) &&
 			(c.OfferNo == 0 || c.OfferNo == a.Accepted)
 		if again {
 			s.res.Attempt = &a.Attempt
 			return nil
 		}
 		return a.offerClosed(c.AgentID, c.OfferNo)
+	}
+	if c.Bridged && a.Queue.Type.agentFirst() {
+		return refuse(CodeBadState, "the member of attempt %d is dialled when the agent has accepted; nobody is connected yet", a.ID)
 	}
 	if err := validateTexts(nil, c.AgentChannelID); err != nil {
 		return err
@@ -201,11 +206,15 @@ func (s *step) acceptOffer(a *attempt, i int, channel string) bool {
 }
 
 // connect brings the member and the agent who has accepted together: by an
-// order to the switch, or, in a chat or task, at once. A switch that
+// order to the switch, or, in a chat or task, at once; in preview and offline
+// the member is dialled first. A switch that
 // distributes does it by itself.
 func (s *step) connect(a *attempt, i int) {
 	switch {
 	case a.external():
+		return
+	case a.Queue.Type.agentFirst():
+		s.activate(a)
 		return
 	case a.Channel() != ChannelCall:
 		s.bridge(a, i)
@@ -227,8 +236,21 @@ func (s *step) decline(c Decline) error {
 		return a.offerClosed(c.AgentID, c.OfferNo)
 	}
 	s.res.Attempt = &a.Attempt
-	s.missPooled(a, i, MissedDeclined)
+	s.missOffer(a, i, MissedDeclined)
 	return nil
+}
+
+// missOffer closes an offer that came to nothing although the member is there:
+// what becomes of him depends on the type.
+func (s *step) missOffer(a *attempt, i int, reason MissedReason) {
+	switch {
+	case a.Queue.Type.agentFirst():
+		s.missPreview(a, i, reason)
+	case a.Queue.Type == Progressive:
+		s.missProgressive(a, i, reason)
+	default:
+		s.missPooled(a, i, reason)
+	}
 }
 
 // missPooled closes an offer of a pooled type; the attempt waits again, unless
@@ -249,8 +271,8 @@ func (s *step) offerDue(a *attempt, i int) {
 	case a.external():
 		s.recover(a)
 	case a.Offers[i].AcceptedAt.IsZero():
-		s.missPooled(a, i, MissedTimeout)
+		s.missOffer(a, i, MissedTimeout)
 	default:
-		s.missPooled(a, i, MissedBridgeFailed)
+		s.missOffer(a, i, MissedBridgeFailed)
 	}
 }

@@ -1,13 +1,14 @@
 package queue
 
+import "time"
+
 // startProcessing begins the agent's work after the conversation.
 func (s *step) startProcessing(a *attempt) {
 	q := &s.queueOf(a).cfg
 	a.State = StateProcessing
 	a.ProcessingAt = s.when(a)
 	a.ProcessingUntil = later(a.ProcessingAt, max(1, q.ProcessingSec))
-	o := &Offer{No: a.Accepted, Agent: *a.Agent, Channel: a.AgentChannel}
-	s.fire(a, EventProcessing, o)
+	s.fire(a, EventProcessing, a.accepted())
 	if g := s.e.agents[a.Agent.ID]; g != nil {
 		s.hold(g, a, a.Accepted, AgentProcessing)
 	}
@@ -35,7 +36,8 @@ func (s *step) report(c Report) error {
 	if c.Result != ResultSuccess && c.Result != ResultCancel && c.Result != ResultAbandoned {
 		return invalid("result", `result is "success", "cancel" or "abandoned"`)
 	}
-	if !a.UseProcessing {
+	flow := a.Queue.Type == IVR && a.State == StateBridged // it sets its own result
+	if !a.UseProcessing && !flow {
 		return refuse(CodeNoProcessing, "queue %q has no processing to report on", a.Queue.Name)
 	}
 	if a.State != StateProcessing && a.State != StateBridged {
@@ -44,11 +46,17 @@ func (s *step) report(c Report) error {
 	if err := validateTexts(c.Variables, ""); err != nil {
 		return err
 	}
+	if c.RetryAt.After(s.now.AddDate(1, 0, 0)) {
+		return invalid("retry_at", "retry_at must be within a year")
+	}
 	s.res.Attempt = &a.Attempt
 	s.touch(a)
 	a.ReportingAt = s.when(a)
 	if len(c.Variables) > 0 {
 		a.Variables = merge(a.Variables, c.Variables)
+	}
+	if a.Queue.Type.Outbound() && c.Result == ResultAbandoned && !c.KeepOpen && !unset(c.RetryAt) {
+		a.RetryAt = c.RetryAt.UTC().Truncate(time.Millisecond)
 	}
 	switch {
 	case c.KeepOpen:

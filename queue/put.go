@@ -48,7 +48,7 @@ func (e *Engine) putQueue(cfg *Queue) {
 	q := e.queues[cfg.ID]
 	if q == nil {
 		q = &queueState{
-			waiting: newIndex(compareWait), free: newIndex(compareFree), left: newIndex(compareFree),
+			waiting: newIndex(compareWait), free: newIndex(compareFree), room: newIndex(compareFree), left: newIndex(compareFree),
 			open: map[int64]struct{}{}, agents: map[int64]struct{}{},
 		}
 		e.queues[cfg.ID] = q
@@ -122,10 +122,11 @@ func (e *Engine) putAgent(cfg *Agent) {
 	for _, id := range g.cfg.Queues {
 		if q := e.queues[id]; q != nil {
 			q.free.remove(g.freeKey)
+			q.room.remove(g.freeKey)
 			e.unserve(g, q)
 		}
 	}
-	g.free = nil
+	g.free, g.room = nil, 0
 	forget(e.refs, g.cfg.Ref, cfg.ID)
 	g.cfg = *cfg
 	if cfg.Ref != "" {
@@ -183,6 +184,9 @@ func (e *Engine) removeQueue(id int64) {
 		g := e.agents[key.id]
 		g.free = slices.DeleteFunc(g.free, func(x int64) bool { return x == id })
 	}
+	for _, key := range q.room.all() {
+		e.agents[key.id].room = 0
+	}
 	forget(e.names, q.cfg.Name, id)
 	delete(e.queues, id)
 }
@@ -211,11 +215,30 @@ func (e *Engine) removeAgent(id int64) {
 func (e *Engine) enter(a *attempt) {
 	e.attempts[a.ID] = a
 	e.queues[a.Queue.ID].open[a.ID] = struct{}{}
+	e.countMember(a, 1)
+}
+
+// countMember notes that the member and the number are in one more open attempt,
+// or in one less.
+func (e *Engine) countMember(a *attempt, by int) {
+	if a.MemberID != nil {
+		count(e.members, *a.MemberID, by)
+	}
+	if a.Channel() == ChannelCall && a.Destination != nil {
+		count(e.numbers, *a.Destination, by)
+	}
+}
+
+func count[K comparable](counts map[K]int, k K, by int) {
+	if counts[k] += by; counts[k] == 0 {
+		delete(counts, k)
+	}
 }
 
 // exit forgets an attempt that is in the state leaving.
 func (e *Engine) exit(a *attempt) {
 	delete(e.attempts, a.ID)
+	e.countMember(a, -1)
 	if q := e.queues[a.Queue.ID]; q != nil {
 		delete(q.open, a.ID)
 	}
@@ -270,8 +293,20 @@ func (e *Engine) indexAgent(g *agentState) {
 			free = append(free, id)
 		}
 	}
-	if key == g.freeKey && slices.Equal(free, g.free) {
+	dialled := int64(0)
+	if slots := g.st.Channels[channelIndex(ChannelCall)].Slots; len(slots) > 0 && slices.Contains(g.cfg.Queues, slots[0].QueueID) {
+		if q := e.queues[slots[0].QueueID]; q != nil && g.roomFor(&q.cfg) {
+			dialled = q.cfg.ID
+		}
+	}
+	if key == g.freeKey && slices.Equal(free, g.free) && dialled == g.room {
 		return
+	}
+	if q := e.queues[g.room]; q != nil {
+		q.room.remove(g.freeKey)
+	}
+	if dialled != 0 {
+		e.queues[dialled].room.insert(key)
 	}
 	for _, id := range g.free {
 		if q := e.queues[id]; q != nil {
@@ -281,5 +316,5 @@ func (e *Engine) indexAgent(g *agentState) {
 	for _, id := range free {
 		e.queues[id].free.insert(key)
 	}
-	g.free, g.freeKey = append(g.free[:0], free...), key
+	g.free, g.room, g.freeKey = append(g.free[:0], free...), dialled, key
 }

@@ -78,7 +78,7 @@ func TestSameCommandsSameEvents(t *testing.T) {
 		c := newCentre(t)
 		var queues, agents []int64
 		for i := range 12 {
-			queues = append(queues, c.queue(fmt.Sprint("q", i), Built[i%3], func(q *Queue) {
+			queues = append(queues, c.queue(fmt.Sprint("q", i), []Type{Inbound, Chat, Task}[i%3], func(q *Queue) {
 				q.NoAgentsSec, q.Variables = 30, map[string]string{"a": "1", "b": "2", "c": "3"}
 			}))
 		}

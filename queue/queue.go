@@ -23,7 +23,17 @@ const (
 
 // Built lists the types this version of the engine carries out. A queue of
 // another type is refused with the code invalid.
-var Built = []Type{Inbound, Chat, Task}
+var Built = []Type{Offline, Inbound, IVR, Preview, Progressive, Predictive, Chat, Task}
+
+// Outbound reports whether the engine has the member called, by Dial: every
+// type but inbound, chat and task, whose subscribers Join.
+func (t Type) Outbound() bool { return t == IVR || t == Predictive || t.reserved() }
+
+// reserved types fix the agent before the member is reached.
+func (t Type) reserved() bool { return t == Progressive || t.agentFirst() }
+
+// agentFirst types have the agent accept before the member is dialled.
+func (t Type) agentFirst() bool { return t == Offline || t == Preview }
 
 // Channel is the medium of an attempt: the events' field `channel`.
 type Channel string
@@ -124,6 +134,35 @@ type Queue struct {
 	ClientIdleSec int `json:"client_idle_sec"`
 	AgentIdleSec  int `json:"agent_idle_sec"`
 	DialogIdleSec int `json:"dialog_idle_sec"`
+
+	// Settings of the outbound types. OriginateTimeoutSec is how long a member's
+	// phone may ring; the order to dial has 5 s more.
+	OriginateTimeoutSec int `json:"originate_timeout_sec"`
+	// AMD turns answering machine detection on (ivr, progressive, predictive).
+	// It may take AMDTotalAnalysisMs milliseconds; a second later it is NOTSURE,
+	// which is taken for a person with AllowNotSure.
+	AMD                bool `json:"amd"`
+	AMDTotalAnalysisMs int  `json:"amd_total_analysis_ms"`
+	AllowNotSure       bool `json:"allow_notsure"`
+	// MinDurationSec makes an ivr call a success.
+	MinDurationSec int `json:"min_duration_sec"`
+	// SkipAllowed lets a preview agent pass a member over, who is ready again
+	// after SkipDelaySec, but for this agent after SkipExcludeSec only: whoever
+	// dials him before names the agent in Dial.Exclusions.
+	SkipAllowed    bool `json:"skip_allowed"`
+	SkipDelaySec   int  `json:"skip_delay_sec"`
+	SkipExcludeSec int  `json:"skip_exclude_sec"`
+	// ProgressiveCount is how many members may be dialled for one agent at once.
+	// ReofferSec is how long a member whom his agent did not take waits for any
+	// agent; 0 = not at all.
+	ProgressiveCount int `json:"progressive_count"`
+	ReofferSec       int `json:"reoffer_sec"`
+	// MaxAttempts ends a member after so many counted attempts; 0 = no limit.
+	// WaitBetweenRetriesSec is the pause where no rule names another,
+	// RetryAbandonedSec the one after a person found no agent; 0 = never again.
+	MaxAttempts           int `json:"max_attempts"`
+	WaitBetweenRetriesSec int `json:"wait_between_retries_sec"`
+	RetryAbandonedSec     int `json:"retry_abandoned_sec"`
 }
 
 // DefaultQueue returns an enabled queue of the type with the defaults of
@@ -134,6 +173,9 @@ func DefaultQueue(id int64, name string, t Type) Queue {
 		UseProcessing: true, ProcessingSec: 30, RenewSec: 15, Renewals: 1,
 		OfferTimeoutSec: 20, BridgeTimeoutSec: 5, MaxWaitSec: 3600,
 		NoAnswerDelaySec: 10, RejectDelaySec: 10, BusyDelaySec: 60, CountDeclined: true,
+		OriginateTimeoutSec: 60, AMDTotalAnalysisMs: 5000, MinDurationSec: 3,
+		SkipAllowed: true, SkipDelaySec: 300, SkipExcludeSec: 3600, ProgressiveCount: 1,
+		MaxAttempts: 3, WaitBetweenRetriesSec: 1800, RetryAbandonedSec: 72 * 3600,
 	}
 	switch t {
 	case Chat:
@@ -142,6 +184,10 @@ func DefaultQueue(id int64, name string, t Type) Queue {
 	case Task:
 		q.OfferTimeoutSec = 30
 		q.MaxWaitSec = 0
+	case Predictive:
+		q.MaxWaitSec = 10
+	case IVR:
+		q.UseProcessing = false
 	}
 	return q
 }
@@ -180,7 +226,27 @@ func (q *Queue) Validate() error {
 	if q.OfferTimeoutSec <= 0 {
 		return invalid("offer_timeout_sec", "offer_timeout_sec must be positive")
 	}
+	if q.Type.Outbound() {
+		if err := q.validateOutbound(); err != nil {
+			return err
+		}
+	}
 	return q.validateLimits()
+}
+
+func (q *Queue) validateOutbound() error {
+	switch {
+	case q.Distribution == DistributionExternal:
+		return invalid("distribution", "members of an outbound queue are dialled by the engine")
+	case q.OriginateTimeoutSec <= 0 || q.OriginateTimeoutSec > 600:
+		return invalid("originate_timeout_sec", "originate_timeout_sec must be between 1 and 600")
+	case q.AMD && (q.AMDTotalAnalysisMs <= 0 || q.AMDTotalAnalysisMs > 60_000):
+		return invalid("amd_total_analysis_ms", "amd_total_analysis_ms must be between 1 and 60000")
+	case q.Type == Progressive && (q.ProgressiveCount < 1 || q.ProgressiveCount > 100):
+		return invalid("progressive_count", "progressive_count must be between 1 and 100")
+	default:
+		return nil
+	}
 }
 
 func (q *Queue) validateLimits() error {
@@ -196,6 +262,11 @@ func (q *Queue) validateLimits() error {
 		{"reject_delay_sec", q.RejectDelaySec}, {"busy_delay_sec", q.BusyDelaySec},
 		{"max_no_answer", q.MaxNoAnswer}, {"client_idle_sec", q.ClientIdleSec},
 		{"agent_idle_sec", q.AgentIdleSec}, {"dialog_idle_sec", q.DialogIdleSec},
+		{"originate_timeout_sec", q.OriginateTimeoutSec}, {"amd_total_analysis_ms", q.AMDTotalAnalysisMs},
+		{"min_duration_sec", q.MinDurationSec}, {"skip_delay_sec", q.SkipDelaySec},
+		{"skip_exclude_sec", q.SkipExcludeSec}, {"progressive_count", q.ProgressiveCount},
+		{"reoffer_sec", q.ReofferSec}, {"max_attempts", q.MaxAttempts},
+		{"wait_between_retries_sec", q.WaitBetweenRetriesSec}, {"retry_abandoned_sec", q.RetryAbandonedSec},
 	} {
 		if f.value < 0 || f.value > int(30*24*time.Hour/time.Second) {
 			return invalid(f.name, f.name+" must be between 0 and 2592000")

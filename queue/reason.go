@@ -3,7 +3,7 @@ package queue
 // Reason is the fine result of an attempt: ext.result_reason (engine.md B.9).
 type Reason string
 
-// The reasons that the built types can end with.
+// The reasons of engine.md B.9, as far as the engine itself decides them.
 const (
 	ReasonServed              Reason = "served"
 	ReasonReportedSuccess     Reason = "reported_success"
@@ -25,6 +25,23 @@ const (
 	ReasonClientIdle          Reason = "client_idle"
 	ReasonDialogIdle          Reason = "dialog_idle"
 	ReasonAgentIdle           Reason = "agent_idle"
+	ReasonIVRCompleted        Reason = "ivr_completed"
+	ReasonShortIVR            Reason = "short_ivr"
+	ReasonBusy                Reason = "busy"
+	ReasonNoAnswer            Reason = "no_answer"
+	ReasonRejected            Reason = "rejected"
+	ReasonUnreachable         Reason = "unreachable"
+	ReasonBadNumber           Reason = "bad_number"
+	ReasonNetwork             Reason = "network"
+	ReasonBarred              Reason = "barred"
+	ReasonMachine             Reason = "machine"
+	ReasonAMDNotSure          Reason = "amd_notsure"
+	ReasonAMDCancel           Reason = "amd_cancel"
+	ReasonAgentNoAnswer       Reason = "agent_no_answer"
+	ReasonSkipped             Reason = "skipped"
+	ReasonAgentGone           Reason = "agent_gone"
+	ReasonAgentHangup         Reason = "agent_hangup"
+	ReasonLostRace            Reason = "lost_race"
 )
 
 // MissedReason says why an offer ended without a connection: ext.missed_reason.

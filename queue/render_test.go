@@ -35,7 +35,7 @@ func TestOtherDataIsWhatItsTagsSay(t *testing.T) {
 		{Order: "ring"},
 		{
 			Order: "hangup", AttemptID: number, OfferNo: &no, Leg: &leg, AgentID: &number, AgentExtension: &text, AgentRef: &text,
-			AgentChannelID: &text, MemberChannelID: &text, Destination: &text, Cause: &cause, Deadline: &text,
+			AgentChannelID: &text, MemberChannelID: &text, Destination: &text, Cause: &cause, Deadline: &text, AMDTotalAnalysisMs: &no,
 		},
 	} {
 		if got, want := string(d.appendJSON(nil)), reflected(d); got != want {

@@ -36,5 +36,11 @@ func (d *Order) appendJSON(b []byte) []byte {
 	b = appendText(append(b, `,"destination":`...), d.Destination)
 	b = appendText(append(b, `,"cause":`...), (*string)(d.Cause))
 	b = appendText(append(b, `,"deadline":`...), d.Deadline)
+	b = append(b, `,"amd_total_analysis_ms":`...)
+	if d.AMDTotalAnalysisMs == nil {
+		b = append(b, "null"...)
+	} else {
+		b = strconv.AppendInt(b, int64(*d.AMDTotalAnalysisMs), 10)
+	}
 	return append(b, '}')
 }

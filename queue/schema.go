@@ -4,12 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 )
 
 // EventTypes lists every type on the log that has a published schema.
 var EventTypes = append(slices.Clone(AttemptEvents),
-	EventAgentState, EventSwitchRing, EventSwitchBridge, EventSwitchHangup)
+	EventAgentState, EventSwitchDial, EventSwitchRing, EventSwitchBridge, EventSwitchHangup)
 
 // object is a JSON object that keeps the order of its members.
 type object []member
@@ -218,71 +217,8 @@ func otherFields(t EventType) object {
 		{"member_channel_id", nullable("string", "the member leg")}, {"destination", nullable("string", "the subscriber's address")},
 		{"cause", nullable("string", "the cause to hang up with")},
 		{"deadline", instantField("after this the engine's own timer runs out")},
+		{"amd_total_analysis_ms", object{{"type", []string{"integer", "null"}}, {"minimum", 1}, {"description", "dial: examine the answered leg for an answering machine, for at most so long; null = do not"}}},
 	}
-}
-
-// EventExample returns an example body of the type, or nil for a type that is
-// not published.
-func EventExample(t EventType) []byte {
-	for _, ev := range exampleLog() {
-		if ev.Type == t {
-			return ev.AppendJSON(nil)
-		}
-	}
-	if !slices.Contains(EventTypes, t) {
-		return nil
-	}
-	return previewExample(t)
-}
-
-// previewExample returns an answered or active event: only preview and offline
-// queues fire them, when the agent has accepted and dialling begins.
-func previewExample(t EventType) []byte {
-	ev := exampleLog()[0]
-	for _, x := range exampleLog() {
-		if x.Type == EventOffering {
-			ev = x
-		}
-	}
-	dialled := int64(0)
-	ev.ID = Domain{}.derive(string(t), ev.AttemptID, 3)
-	ev.Type, ev.Sequence, ev.Queue = t, 3, &QueueRef{ID: 8, Name: "callbacks", Type: Preview}
-	ev.Listed.BillSec, ev.Listed.Duration, ev.Listed.VoiceSec = nil, &dialled, nil
-	ev.Ext.State, ev.Ext.DialAt, ev.Ext.MemberAnsweredAt = StateActive, ev.At, time.Time{}
-	return ev.AppendJSON(nil)
-}
-
-// exampleLog is a short inbound call, carried out by the engine itself.
-func exampleLog() []Event {
-	e := New(Domain{ID: 1, Namespace: UUID{0x6f, 0x66, 0x66, 0x68, 0x6f, 0x6f, 0x6b}})
-	now := time.Date(2026, 8, 22, 10, 15, 0, 0, time.UTC)
-	var log []Event
-	do := func(after time.Duration, cmd Command) {
-		now = now.Add(after)
-		res, err := e.Step(now, cmd)
-		if err != nil {
-			panic(err) // the example is fixed, and a test runs it
-		}
-		log = append(log, res.Events...)
-	}
-	number, name, extension, user := "+12025550101", "Maria Lopez", "1001", int64(501)
-	q := DefaultQueue(7, "sales", Inbound)
-	q.Variables = map[string]string{"campaign": "summer"}
-	do(0, SaveQueue{Queue: q})
-	do(0, SaveAgent{Agent: Agent{ID: 21, Name: "Anna Berg", UserID: &user, Extension: &extension, Queues: []int64{7}}})
-	do(0, SaveAgent{Agent: Agent{ID: 22, Name: "Boris Kim", Extension: &extension, Queues: []int64{7}}})
-	do(0, SetAgentStatus{AgentID: 21, Status: StatusOnline})
-	do(time.Second, SetAgentStatus{AgentID: 22, Status: StatusOnline})
-	do(29*time.Second, Join{
-		AttemptID: 90071, QueueID: 7, Destination: &number, MemberName: &name,
-		DialAt: now.Add(9 * time.Second), MemberAnsweredAt: now.Add(11 * time.Second),
-	})
-	do(4*time.Second, Decline{AttemptID: 90071, AgentID: 21})
-	do(6*time.Second, SwitchReport{AttemptID: 90071, Leg: LegAgent, Event: SwitchAnswered})
-	do(200*time.Millisecond, SwitchReport{AttemptID: 90071, Event: SwitchBridged})
-	do(95*time.Second, SwitchReport{AttemptID: 90071, Leg: LegMember, Event: SwitchEnded})
-	do(20*time.Second, Report{AttemptID: 90071, Result: ResultSuccess})
-	return log
 }
 
 // mustJSON renders a value that always can be: strings and numbers.

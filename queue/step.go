@@ -32,6 +32,10 @@ func (s *step) carryOut(cmd Command) error {
 	switch c := cmd.(type) {
 	case Join:
 		return s.join(c)
+	case Dial:
+		return s.dial(c)
+	case Skip:
+		return s.skip(c)
 	case Accept:
 		return s.accept(c)
 	case Decline:

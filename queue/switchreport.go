@@ -40,6 +40,9 @@ func (s *step) switchReport(c SwitchReport) error {
 	if a.external() {
 		return s.externalReport(a, c)
 	}
+	if c.Event == SwitchAMD {
+		return s.detected(a, c)
+	}
 	s.engineReport(a, c)
 	return nil
 }
@@ -78,22 +81,11 @@ func (s *step) engineReport(a *attempt, c SwitchReport) {
 	}
 	switch c.Event {
 	case SwitchRinging:
-		if c.Leg == LegMember && a.MemberRingingAt.IsZero() {
-			a.MemberRingingAt = s.at
-			s.touch(a)
-		}
+		s.legRinging(a, c)
 	case SwitchAnswered:
 		s.legAnswered(a, c)
 	case SwitchBridged, SwitchBridgeFailed:
-		i := s.reportedOffer(a, c)
-		switch {
-		case i < 0:
-			s.res.Dropped = "no offer of the attempt waits for its bridge"
-		case c.Event == SwitchBridged:
-			s.bridge(a, i)
-		default:
-			s.bridgeFailed(a, i, c)
-		}
+		s.bridgeReport(a, c)
 	case SwitchEnded:
 		s.legEnded(a, c)
 	case SwitchMessage:
@@ -103,11 +95,26 @@ func (s *step) engineReport(a *attempt, c SwitchReport) {
 	}
 }
 
+func (s *step) legRinging(a *attempt, c SwitchReport) {
+	if c.Leg != LegMember || !a.MemberRingingAt.IsZero() || !a.hasMemberLeg() {
+		return
+	}
+	a.MemberRingingAt = s.at
+	s.touch(a)
+	if a.Queue.Type == IVR && a.State == StateDialing {
+		s.ivrRings(a)
+	}
+}
+
 func (s *step) legAnswered(a *attempt, c SwitchReport) {
 	if c.Leg == LegMember {
-		if a.MemberAnsweredAt.IsZero() {
+		switch {
+		case !a.hasMemberLeg() && a.Channel() == ChannelCall:
+			s.res.Dropped = "the member has not been dialled"
+		case a.MemberAnsweredAt.IsZero():
 			a.MemberAnsweredAt = s.at
 			s.touch(a)
+			s.memberReached(a)
 		}
 		return
 	}
@@ -121,12 +128,29 @@ func (s *step) legAnswered(a *attempt, c SwitchReport) {
 	}
 }
 
+// bridgeReport is the switch's word on the connection that it was ordered to make.
+func (s *step) bridgeReport(a *attempt, c SwitchReport) {
+	if a.State == StateActive {
+		s.activeBridge(a, c)
+		return
+	}
+	i := s.reportedOffer(a, c)
+	switch {
+	case i < 0 || a.Queue.Type.agentFirst():
+		s.res.Dropped = "no offer of the attempt waits for its bridge"
+	case c.Event == SwitchBridged:
+		s.bridge(a, i)
+	default:
+		s.bridgeFailed(a, i, c)
+	}
+}
+
 // bridgeFailed: the attempt waits again when its member is still there
 // (engine.md B.6).
 func (s *step) bridgeFailed(a *attempt, i int, c SwitchReport) {
 	if c.Leg != LegMember {
 		a.AgentCause = c.Cause
-		s.missPooled(a, i, MissedBridgeFailed)
+		s.missOffer(a, i, MissedBridgeFailed)
 		return
 	}
 	end := ending{result: ResultAbandoned, reason: ReasonBridgeFailed, cause: c.Cause, sip: c.SIPCode}
@@ -149,8 +173,8 @@ func (s *step) legEnded(a *attempt, c SwitchReport) {
 		s.memberEnded(a, c)
 		return
 	}
-	if a.State == StateBridged {
-		if !s.inConversation(a, c) {
+	if a.State == StateBridged || a.State == StateActive {
+		if a.Agent == nil || !s.inConversation(a, c) {
 			s.res.Dropped = "that leg is not part of the conversation"
 			return
 		}
@@ -169,19 +193,23 @@ func (s *step) legEnded(a *attempt, c SwitchReport) {
 	if !a.Offers[i].AcceptedAt.IsZero() && reason != MissedUnreachable {
 		reason = MissedDeclined // answered and hung up before the connection (engine.md B.9)
 	}
-	s.missPooled(a, i, reason)
+	s.missOffer(a, i, reason)
 }
 
 // agentHungUp ends the conversation from the agent's side. The caller's leg is
 // ended by us, so its cause is ours; the agent's own is told when it says that
 // something went wrong. A transferred caller lives on.
 func (s *step) agentHungUp(a *attempt, c SwitchReport) {
-	if end := endOfCall(c); end.reason == ReasonTransferred {
+	if end := endOfCall(c); end.reason == ReasonTransferred && a.State == StateBridged {
 		s.endConversation(a, end)
 		return
 	}
 	if c.Cause != "" && c.Cause.Class() != ClassNormal {
 		a.AgentCause = c.Cause
+	}
+	if a.State == StateActive {
+		s.agentLeftActive(a)
+		return
 	}
 	s.orderHangup(a, LegMember, nil, CauseNormalClearing)
 	s.endConversation(a, ending{result: ResultSuccess, reason: ReasonServed, cause: CauseNormalClearing})
@@ -189,8 +217,15 @@ func (s *step) agentHungUp(a *attempt, c SwitchReport) {
 
 // memberEnded is the end of the member leg of an attempt that is not over.
 func (s *step) memberEnded(a *attempt, c SwitchReport) {
-	if a.State == StateBridged {
+	switch {
+	case a.State == StateBridged:
 		s.endConversation(a, endOfCall(c))
+		return
+	case a.State == StateDialing || a.State == StateActive:
+		s.memberFailed(a, c)
+		return
+	case a.Channel() == ChannelCall && !a.hasMemberLeg():
+		s.res.Dropped = "the member has not been dialled"
 		return
 	}
 	a.EndedAt = s.when(a)

@@ -62,7 +62,7 @@ func (p *play) showAttempt(ev Event) string {
 		b.WriteString(" " + string(x.MissedReason))
 	}
 	if ev.Type == EventJoined {
-		b.add("from", l.Destination)
+		b.add(map[bool]string{true: "to", false: "from"}[ev.Queue.Type.Outbound()], l.Destination)
 		b.add("member_leg", p.leg(l.MemberChannelID))
 		if l.UseProcessing {
 			b.add("use_processing", "true")
@@ -79,9 +79,17 @@ func (p *play) showAttempt(ev Event) string {
 		fmt.Fprintf(&b, " cause=%s/%d/%s", *l.Cause, *l.SIPCode, x.SIPCodeSource)
 	}
 	b.add("agent_cause", string(x.AgentCause))
+	b.add("amd", l.AMD)
+	b.add("amd_cause", x.AMDCause)
 	b.add("state", string(x.State))
 	if ev.Type != EventJoined {
 		b.add("wait", fmt.Sprint(x.WaitSec))
+	}
+	if l.AttemptSeq > 1 {
+		b.add("attempt_seq", fmt.Sprint(l.AttemptSeq))
+	}
+	if !x.RetryAt.IsZero() {
+		b.add("retry", second(x.RetryAt))
 	}
 	if !x.ProcessingDeadline.IsZero() {
 		b.add("deadline", second(x.ProcessingDeadline))
@@ -137,6 +145,12 @@ func (p *play) showOrder(ev Event) string {
 	b.add("member_leg", p.leg(d.MemberChannelID))
 	if d.Cause != nil {
 		b.add("cause", string(*d.Cause))
+	}
+	if d.Order == "dial" {
+		b.add("to", d.Destination)
+	}
+	if d.AMDTotalAnalysisMs != nil {
+		b.add("amd_ms", fmt.Sprint(*d.AMDTotalAnalysisMs))
 	}
 	if d.Deadline != nil {
 		b.add("deadline", p.instant(*d.Deadline))

@@ -10,18 +10,33 @@ import (
 // many is the n of 0..n.
 const many = 1 << 30
 
-// matrix is the table of engine.md B.8 for the built types: how often an
-// attempt may fire the event.
-var matrix = map[EventType]map[Type][2]int{
-	EventJoined:     {Inbound: {1, 1}, Chat: {1, 1}, Task: {1, 1}},
-	EventOffering:   {Inbound: {0, many}, Chat: {0, many}, Task: {0, many}},
-	EventAnswered:   {Inbound: {0, 0}, Chat: {0, 0}, Task: {0, 0}},
-	EventActive:     {Inbound: {0, 0}, Chat: {0, 0}, Task: {0, 0}},
-	EventBridged:    {Inbound: {0, 1}, Chat: {0, 1}, Task: {0, 1}},
-	EventMissed:     {Inbound: {0, many}, Chat: {0, many}, Task: {0, many}},
-	EventProcessing: {Inbound: {0, 1}, Chat: {0, 1}, Task: {0, 1}},
-	EventLeaving:    {Inbound: {1, 1}, Chat: {1, 1}, Task: {1, 1}},
-}
+// reoffering is a progressive queue with reoffer_sec, which has its own numbers
+// in the table.
+const reoffering Type = "progressive with reoffer_sec"
+
+// matrix is the table of engine.md B.8: how often an attempt may fire the event.
+var matrix = func() map[EventType]map[Type][2]int {
+	columns := []Type{Offline, Inbound, IVR, Preview, Progressive, reoffering, Predictive, Chat, Task}
+	no, one, maybe, some := [2]int{0, 0}, [2]int{1, 1}, [2]int{0, 1}, [2]int{0, many}
+	rows := map[EventType][9][2]int{
+		EventJoined:     {one, one, one, one, one, one, one, one, one},
+		EventOffering:   {one, some, maybe, one, maybe, some, some, some, some},
+		EventAnswered:   {maybe, no, no, maybe, no, no, no, no, no},
+		EventActive:     {maybe, no, no, maybe, no, no, no, no, no},
+		EventBridged:    {maybe, maybe, maybe, maybe, maybe, maybe, maybe, maybe, maybe},
+		EventMissed:     {maybe, some, no, maybe, maybe, some, some, some, some},
+		EventProcessing: {maybe, maybe, no, maybe, maybe, maybe, maybe, maybe, maybe},
+		EventLeaving:    {one, one, one, one, one, one, one, one, one},
+	}
+	m := map[EventType]map[Type][2]int{}
+	for event, row := range rows {
+		m[event] = map[Type][2]int{}
+		for i, may := range row {
+			m[event][columns[i]] = may
+		}
+	}
+	return m
+}()
 
 // matrixHolds counts the events of every attempt that the transcripts show, by
 // type: never outside of B.8, and both ends of each cell are shown.
@@ -30,7 +45,7 @@ func matrixHolds(t *testing.T, all []record) {
 	shown := map[EventType]map[Type][2]int{}
 	for _, typ := range AttemptEvents {
 		shown[typ] = map[Type][2]int{}
-		for _, queueType := range Built {
+		for queueType := range matrix[typ] {
 			shown[typ][queueType] = [2]int{many, 0}
 		}
 	}
@@ -59,9 +74,11 @@ func matrixHolds(t *testing.T, all []record) {
 	}
 }
 
-// outcomes are the rows of engine.md B.9 that the built types can end with:
-// reason, cc_result, and for calls every cause and code of the table ("given"
-// stands for whatever the switch said, "call" for that of a conversation).
+// outcomes are the rows of engine.md B.9 that the engine decides: reason,
+// cc_result, and for calls every cause and code of the table ("given" stands for
+// whatever the switch said, "call" for that of a conversation). A row of ours
+// beside those of the table: a member of preview who hangs up between his answer
+// and the bridge leaves like a caller who waits.
 var outcomes = map[string][]string{
 	"served success":                   {"NORMAL_CLEARING 200", "given"},
 	"reported_success success":         {"call"},
@@ -69,12 +86,31 @@ var outcomes = map[string][]string{
 	"reported_cancel cancel":           {"call"},
 	"processing_timeout success":       {"call"},
 	"transferred success":              {"BLIND_TRANSFER 200", "ATTENDED_TRANSFER 200"},
+	"ivr_completed success":            {"NORMAL_CLEARING 200", "given"},
+	"short_ivr abandoned":              {"NORMAL_CLEARING 200"},
 	"member_hangup_waiting abandoned":  {"NORMAL_CLEARING 200", "ORIGINATOR_CANCEL 487", "given"},
 	"member_hangup_offering abandoned": {"NORMAL_CLEARING 200", "ORIGINATOR_CANCEL 487", "given"},
 	"max_wait abandoned":               {"null", "NORMAL_CLEARING 200"},
-	"no_agents abandoned":              {"null", "NORMAL_CLEARING 200"},
-	"bridge_failed abandoned":          {"NORMAL_TEMPORARY_FAILURE 503", "given"},
-	"cancelled cancel":                 {"MANAGER_REQUEST 480", "call"},
+	"no_agents abandoned":              {"null", "NORMAL_CLEARING 200", "ORIGINATOR_CANCEL 487"},
+	"agent_no_answer abandoned":        {"LOSE_RACE 480"},
+	"agent_gone abandoned":             {"LOSE_RACE 480"},
+	"busy abandoned":                   {"USER_BUSY 486", "given"},
+	"no_answer abandoned":              {"NO_ANSWER 480", "given"},
+	"rejected abandoned":               {"CALL_REJECTED 603", "call"},
+	"unreachable abandoned":            {"SUBSCRIBER_ABSENT 480"},
+	"bad_number abandoned":             {"UNALLOCATED_NUMBER 404", "given"},
+	"network abandoned":                {"NORMAL_TEMPORARY_FAILURE 503", "NETWORK_OUT_OF_ORDER 503", "INVALID_GATEWAY 484"},
+	"barred abandoned":                 {"OUTGOING_CALL_BARRED 403", "given"},
+	"machine abandoned":                {"NORMAL_UNSPECIFIED 480"},
+	"amd_notsure abandoned":            {"NORMAL_UNSPECIFIED 480"},
+	"amd_cancel abandoned":             {"NORMAL_CLEARING 200", "given"},
+	"bridge_failed abandoned":          {"NORMAL_TEMPORARY_FAILURE 503", "MEDIA_TIMEOUT 480", "given"},
+	"agent_no_answer cancel":           {"null"},
+	"skipped cancel":                   {"null"},
+	"agent_gone cancel":                {"null", "ORIGINATOR_CANCEL 487"},
+	"agent_hangup cancel":              {"ORIGINATOR_CANCEL 487", "call"},
+	"lost_race cancel":                 {"ORIGINATOR_CANCEL 487"},
+	"cancelled cancel":                 {"MANAGER_REQUEST 480", "call", "null"},
 	"withdrawn cancel":                 {"null"},
 	"key_exit abandoned":               {"null"},
 	"shutdown cancel":                  {"SYSTEM_SHUTDOWN 480"},
@@ -128,7 +164,7 @@ func outcomesHold(t *testing.T, all []record) {
 	}
 	for _, reason := range []MissedReason{
 		MissedDeclined, MissedTimeout, MissedBusy, MissedUnreachable, MissedMemberHangup,
-		MissedAgentGone, MissedBridgeFailed, MissedCancelled, MissedFailed,
+		MissedAgentGone, MissedBridgeFailed, MissedCancelled, MissedFailed, MissedSkipped,
 	} {
 		if !missed[reason] {
 			t.Errorf("no transcript shows missed %s", reason)

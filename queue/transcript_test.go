@@ -154,7 +154,7 @@ func (p *play) command(c words) string {
 	if err != nil {
 		return "  refused: " + err.Error()
 	}
-	if c.verb == "join" || res.Attempt != nil && p.names[key("attempt", res.Attempt.ID)] == "" {
+	if c.verb == "join" || c.verb == "dial" || res.Attempt != nil && p.names[key("attempt", res.Attempt.ID)] == "" {
 		p.last = res.Attempt.ID
 		p.names[key("attempt", p.last)] = fmt.Sprint("a", p.count("a")+1)
 	}
@@ -259,6 +259,9 @@ func (p *play) records(file string) []record {
 		for _, ev := range p.events(id) {
 			if ev.Listed != nil {
 				r.typ, r.events = ev.Queue.Type, append(r.events, ev)
+				if q := p.e.Queue(ev.Queue.ID); r.typ == Progressive && q.ReofferSec > 0 {
+					r.typ = reoffering
+				}
 			}
 		}
 		out = append(out, r)

@@ -192,12 +192,16 @@ func (p *play) translate(w words) Command {
 			c.MemberID = &id
 		}
 		return c
+	case "dial":
+		return p.dial(w)
+	case "skip":
+		return Skip{AttemptID: p.attempt(w), AgentID: p.named(w.bare[0]), OfferNo: w.number("offer")}
 	case "accept":
 		return Accept{AttemptID: p.attempt(w), AgentID: p.named(w.bare[0]), OfferNo: w.number("offer"), Bridged: w.has("bridged"), AgentChannelID: w.take("channel")}
 	case "decline":
 		return Decline{AttemptID: p.attempt(w), AgentID: p.named(w.bare[0]), OfferNo: w.number("offer")}
 	case "report":
-		return Report{AttemptID: p.attempt(w), AgentID: p.named(w.take("agent")), Result: CCResult(w.take("result")), KeepOpen: w.has("keep_open"), Variables: w.variables()}
+		return Report{AttemptID: p.attempt(w), AgentID: p.named(w.take("agent")), Result: CCResult(w.take("result")), KeepOpen: w.has("keep_open"), Variables: w.variables(), RetryAt: w.instant("retry_at")}
 	case "renew":
 		return Renew{AttemptID: p.attempt(w), AgentID: p.named(w.take("agent"))}
 	case "close":
@@ -216,6 +220,33 @@ func (p *play) translate(w words) Command {
 		p.t.Fatalf("no verb %q", w.verb)
 		return nil
 	}
+}
+
+// dial makes a Dial of: dial <queue> <number> [agent=…] [not=agent,until]
+func (p *play) dial(w words) Command {
+	p.t.Helper()
+	c := Dial{
+		AgentID: p.named(w.take("agent")), MemberName: w.text("name"), AttemptSeq: w.number("attempt_seq"),
+		Priority: w.number("priority"), Variables: w.variables(), Test: w.has("test"),
+	}
+	if q := p.e.QueueByName(w.bare[0]); q != nil {
+		c.QueueID = q.ID
+	}
+	if len(w.bare) > 1 {
+		c.Destination = w.bare[1]
+	}
+	if n := w.number("member_id"); n != 0 {
+		id := int64(n)
+		c.MemberID = &id
+	}
+	if name, until, ok := strings.Cut(w.take("not"), ","); ok {
+		sec, err := strconv.ParseFloat(until, 64)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		c.Exclusions = []Exclusion{{AgentID: p.named(name), Until: at(sec)}}
+	}
+	return c
 }
 
 func (p *play) configure(w words) Command {
@@ -253,7 +284,7 @@ func (p *play) switchReport(w words) Command {
 		Event: SwitchEvent(w.bare[0]), ChannelID: w.take("channel"), Leg: Leg(w.take("leg")), At: w.instant("at"),
 		AgentID: p.named(w.take("agent")), AgentRef: w.take("ref"), AgentName: w.take("agent_name"),
 		AgentChannelID: w.take("agent_channel"), OfferNo: w.number("offer"), Reason: w.take("reason"),
-		ResultReason: Reason(w.take("result")), Cause: Cause(w.take("cause")), SIPCode: w.number("sip"),
+		ResultReason: Reason(w.take("result")), Cause: Cause(w.take("cause")), SIPCode: w.number("sip"), AMDResult: w.take("amd"),
 		QueueName: w.take("queue"), Destination: w.text("from"), MemberName: w.text("name"),
 		MemberChannelID: w.take("member_channel"), DialAt: w.instant("dial"), MemberAnsweredAt: w.instant("answered"),
 		MemberUnanswered: w.has("unanswered"), Variables: w.variables(),

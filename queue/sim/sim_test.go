@@ -121,7 +121,7 @@ func TestEveryPathIsReached(t *testing.T) {
 		}
 	}
 	want := []string{"agent.state", "switch.ring", "switch.bridge", "switch.hangup"}
-	for _, typ := range queue.Built {
+	for _, typ := range []queue.Type{queue.Inbound, queue.Chat, queue.Task} {
 		for _, what := range []string{
 			"joined", "offering", "bridged", "missed", "processing", "leaving",
 			"missed declined", "missed timeout", "missed agent_gone",
