@@ -9,12 +9,15 @@ import (
 const instant = "2006-01-02T15:04:05.000Z"
 
 // when returns the instant of the attempt's next event: never before its last
-// one (engine.md B.10, 22).
+// one, nor before what is known of the member leg (engine.md B.10, 22, and B.2).
 func (s *step) when(a *attempt) time.Time {
-	if s.at.Before(a.LastAt) {
-		return a.LastAt
+	t := s.at
+	for _, known := range [...]time.Time{a.LastAt, a.MemberRingingAt, a.MemberAnsweredAt} {
+		if t.Before(known) {
+			t = known
+		}
 	}
-	return s.at
+	return t
 }
 
 // fire appends the attempt's next event. The offer is the one that the event

@@ -9,11 +9,14 @@ import (
 // invariant of engine.md B.11 or an identity of the durations.
 type witness struct {
 	attempts map[int64]*seen
+	moves    map[string]int // rows of the table moves that were gone
+	reached  map[string]int // events with their reasons
 }
 
 // seen is what the events of one attempt have said so far.
 type seen struct {
 	last    Event
+	state   State
 	open    map[int64]bool // open offers by number
 	offers  int64
 	bridged bool
@@ -23,7 +26,9 @@ type seen struct {
 	left     bool
 }
 
-func newWitness() *witness { return &witness{attempts: map[int64]*seen{}} }
+func newWitness() *witness {
+	return &witness{attempts: map[int64]*seen{}, moves: map[string]int{}, reached: map[string]int{}}
+}
 
 func (w *witness) see(ev Event) error {
 	if ev.Listed == nil {
@@ -41,6 +46,10 @@ func (w *witness) see(ev Event) error {
 		return fmt.Errorf("attempt %d, event %d %s: %w", ev.AttemptID, ev.Sequence, ev.Type, err)
 	}
 	s.last = ev
+	w.reached[string(ev.Type[len("attempt."):])+" "+string(ev.Ext.MissedReason)+string(ev.Ext.ResultReason)]++
+	if err := w.move(s, ev.Queue.Type, ev.Ext.State, string(ev.Type[len("attempt."):])); err != nil {
+		return fmt.Errorf("attempt %d: %w", ev.AttemptID, err)
+	}
 	return nil
 }
 
@@ -156,7 +165,7 @@ func durationsHold(ev Event) error {
 	}
 	le := func(a, b *int64) bool { return a == nil || b == nil || 0 <= *a && *a <= *b }
 	if !le(l.VoiceSec, l.BillSec) || !le(l.BillSec, l.Duration) || (l.Duration == nil) != ev.Ext.DialAt.IsZero() {
-		return fmt.Errorf("durations are out of order: voice %v, bill %v, duration %v", l.VoiceSec, l.BillSec, l.Duration)
+		return fmt.Errorf("durations are out of order")
 	}
 	if l.MemberChannelID == nil || l.Destination == nil {
 		return fmt.Errorf("a call without member_channel_id or destination")

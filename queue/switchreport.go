@@ -33,9 +33,7 @@ func (s *step) switchReport(c SwitchReport) error {
 		}
 	}
 	s.at = notAfter(c.At, s.now)
-	if s.at.Before(a.LastAt) {
-		s.at = a.LastAt
-	}
+	s.at = s.when(a)
 	s.res.Attempt = &a.Attempt
 	if a.external() {
 		return s.externalReport(a, c)

@@ -42,6 +42,7 @@ func TestTranscripts(t *testing.T) {
 	valid := schemas(t)
 	var mu sync.Mutex
 	var all []record
+	gone := map[string]int{}
 	t.Run("files", func(t *testing.T) {
 		for _, path := range files {
 			name := strings.TrimSuffix(strings.TrimPrefix(path, "testdata/transcripts/"), ".txt")
@@ -52,11 +53,15 @@ func TestTranscripts(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				all = append(all, p.records(name)...)
+				for row, n := range p.witness.moves {
+					gone[row] += n
+				}
 			})
 		}
 	})
 	t.Run("matrix", func(t *testing.T) { matrixHolds(t, all) })
 	t.Run("outcomes", func(t *testing.T) { outcomesHold(t, all) })
+	t.Run("moves", func(t *testing.T) { everyMove(t, gone) })
 }
 
 // play is one transcript under way.
@@ -180,6 +185,13 @@ func (p *play) try(cmd Command) (Result, error) {
 	n := len(p.log)
 	res, err := p.centre.try(cmd)
 	p.check(n)
+	for _, r := range res.Changed {
+		if a, ok := r.(*Attempt); ok {
+			if err := p.witness.moved(a); err != nil {
+				p.t.Error(err)
+			}
+		}
+	}
 	p.store(res.Changed)
 	return res, err
 }
