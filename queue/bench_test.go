@@ -98,6 +98,33 @@ func BenchmarkCall(b *testing.B) {
 	})
 }
 
+// BenchmarkDial is a progressive member who is dialled for the agent who has been
+// idle longest, and is busy, while n others are dialled by a predictive queue.
+func BenchmarkDial(b *testing.B) {
+	sizes(b, func(b *testing.B, n int) {
+		h := newHall(b, 0, 0)
+		progressive, predictive := DefaultQueue(2, "progressive", Progressive), DefaultQueue(3, "predictive", Predictive)
+		progressive.OriginateTimeoutSec, predictive.OriginateTimeoutSec = 600, 600
+		h.do(SaveQueue{Queue: progressive})
+		h.do(SaveQueue{Queue: predictive})
+		for i := range 1_000 {
+			h.do(SaveAgent{Agent: Agent{ID: int64(i + 1), Name: fmt.Sprint("Agent", i), Queues: []int64{2}}})
+			h.do(SetAgentStatus{AgentID: int64(i + 1), Status: StatusOnline})
+		}
+		for i := range n {
+			h.id++
+			h.do(Dial{AttemptID: h.id, QueueID: 3, Destination: fmt.Sprint("+1202", i)})
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			h.id++
+			h.do(Dial{AttemptID: h.id, QueueID: 2, Destination: someone})
+			h.do(SwitchReport{AttemptID: h.id, Leg: LegMember, Event: SwitchEnded, Cause: "USER_BUSY"})
+		}
+		perStep(b, 2)
+	})
+}
+
 // offered logs agent 1 in, so that he is offered who is first.
 func (h *hall) offered() (*Agent, *AgentState) {
 	h.do(SetAgentStatus{AgentID: 1, Status: StatusOnline})

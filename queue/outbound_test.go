@@ -120,6 +120,10 @@ func TestRetryRules(t *testing.T) {
 			t.Errorf("%s %s, the last attempt: %+v", row.reason, row.result, got)
 		}
 	}
+	preview := Attempt{Queue: QueueRef{Type: Preview}, ResultReason: ReasonMemberHangupWaiting, Result: ResultAbandoned, AttemptSeq: 1}
+	if got := q.Retry(&preview); got != after(1800) {
+		t.Errorf("a member of preview who hung up before the bridge: %+v", got)
+	}
 	q.RetryAbandonedSec = 0
 	if got := q.Retry(&Attempt{ResultReason: ReasonNoAgents, Result: ResultAbandoned, AttemptSeq: 1}); got != stop {
 		t.Errorf("retry_abandoned_sec 0 gives %+v", got)

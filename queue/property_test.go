@@ -223,6 +223,9 @@ func (w *world) live(steps int) {
 	var twin *Engine
 	for i := range steps {
 		w.now = w.now.Add(time.Duration(w.n("ms", pick(w, "pace", []int{500, 500, 10_000}))) * time.Millisecond)
+		if w.n("clock", 60) == 0 { // a clock that is set back (engine.md B.10, 22)
+			w.now = w.now.Add(-time.Duration(w.n("back", 20)) * time.Second)
+		}
 		if due, ok := w.e.NextDeadline(); ok && due.Before(w.now) {
 			w.now = due
 			w.step(Tick{})

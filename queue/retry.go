@@ -59,6 +59,9 @@ func (q *Queue) retryRule(a *Attempt) Retry {
 			return Retry{}
 		}
 	case ReasonNoAgents, ReasonMemberHangupWaiting, ReasonMemberHangupOffer:
+		if a.Queue.Type.agentFirst() { // an agent was there, only not connected yet
+			return Retry{Again: true, AfterSec: q.WaitBetweenRetriesSec}
+		}
 		return person
 	case ReasonAgentNoAnswer, ReasonAgentGone:
 		if a.Result == ResultAbandoned {

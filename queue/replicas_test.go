@@ -1,0 +1,48 @@
+package queue
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+)
+
+// TestReplicasTakeTurns: two engines share the work by chance. What one has
+// decided the other takes over by Put, as it comes back from the store; at any
+// time they are equal, and go on alike.
+func TestReplicasTakeTurns(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(12) {
+		dice := rand.New(rand.NewPCG(seed, 2))
+		w := newWorld(t, func(_ string, limit int) int { return dice.IntN(limit) })
+		other := w.rebuilt()
+		for range 200 {
+			w.now = w.now.Add(time.Duration(w.n("ms", 4_000)) * time.Millisecond)
+			var cmd Command = Tick{}
+			if due, ok := w.e.NextDeadline(); !ok || !due.Before(w.now) {
+				cmd = w.command()
+			}
+			for _, r := range w.step(cmd).Changed {
+				b, err := json.Marshal(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				again := reflect.New(reflect.TypeOf(r).Elem())
+				if err := json.Unmarshal(b, again.Interface()); err != nil {
+					t.Fatal(err)
+				}
+				other.Put(again.Interface().(Record))
+			}
+			if diff := difference(w.view(w.e), w.view(other)); diff != "" {
+				t.Fatalf("seed %d, after %#v: the replicas differ (-decided +took over):\n%s", seed, cmd, diff)
+			}
+			if err := other.Check(); err != nil {
+				t.Fatalf("seed %d, after %#v: the other replica: %v", seed, cmd, err)
+			}
+			if w.n("turn", 2) == 0 {
+				w.e, other = other, w.e
+			}
+		}
+	}
+}
