@@ -59,6 +59,8 @@ type Attempt struct {
 	SIPCode      *int    `json:"call_sip_code"`
 	CodeSource   *string `json:"sip_code_source" doc:"adapter when the switch gave the code, derived when it follows from the cause."`
 	AMDResult    *string `json:"amd_result"`
+	AMDCause     *string `json:"amd_cause" doc:"What made the detection decide, if the switch said."`
+	RetryAt      *string `json:"retry_at" format:"date-time" doc:"When the member of an outbound queue is tried again; null when he is not."`
 	Test         bool    `json:"test"`
 }
 
@@ -159,7 +161,8 @@ func viewAttempt(a *queue.Attempt) Attempt {
 		ProcessingAt: stamp(a.ProcessingAt), ReportingAt: stamp(a.ReportingAt), LeavingAt: stamp(a.LeavingAt),
 		WaitUntil: stamp(a.WaitUntil), ProcessingDeadline: stamp(a.ProcessingUntil), RenewalsUsed: a.RenewalsUsed,
 		Result: orNil(a.Result), ResultReason: orNil(a.ResultReason), Cause: orNil(a.Cause),
-		CodeSource: orNil(a.CodeSource), AMDResult: orNil(a.AMDResult), Test: a.Test,
+		CodeSource: orNil(a.CodeSource), AMDResult: orNil(a.AMDResult),
+		AMDCause: orNil(a.AMDCause), RetryAt: stamp(a.RetryAt), Test: a.Test,
 	}
 	if v.Variables == nil {
 		v.Variables = map[string]string{}

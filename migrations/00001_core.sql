@@ -121,6 +121,10 @@ CREATE TABLE attempts (
     call_duration      bigint,
     call_voice_sec     bigint,
     wait_sec           bigint,
+    -- When the member of an outbound queue is tried again, and whether this
+    -- attempt is left out of max_attempts.
+    retry_at           timestamptz,
+    uncounted          boolean NOT NULL,
     last_sequence      bigint NOT NULL,
     test               boolean NOT NULL,
     PRIMARY KEY (domain_id, recorded_at, id),

@@ -14,7 +14,7 @@ var attemptColumns = []string{
 	"leaving_at", "agent_id", "agent_name", "user_id", "agent_extension", "agent_channel_id", "offers",
 	"misses", "cc_result", "result_reason", "call_cause", "call_sip_code", "sip_code_source",
 	"amd_result", "amd_cause", "agent_cause", "call_bill_sec", "call_duration", "call_voice_sec",
-	"wait_sec", "last_sequence", "test",
+	"wait_sec", "retry_at", "uncounted", "last_sequence", "test",
 }
 
 var insertAttempts = insertInto("attempts", attemptColumns)
@@ -49,5 +49,5 @@ func attemptRow(domain *int64, head *desk.Head, a *queue.Attempt, leaving *queue
 	} else {
 		row = append(row, nil, nil, nil, nil)
 	}
-	return append(row, &a.Sequence, &a.Test)
+	return append(row, instantOf(&a.RetryAt), &a.Uncounted, &a.Sequence, &a.Test)
 }

@@ -91,7 +91,7 @@ member_channel_id, cc_attempt_seq, priority, variables, joined_at, dial_at, memb
 member_answered_at, offering_at, agent_answered_at, bridged_at, ended_at, processing_at, reporting_at,
 leaving_at, agent_id, agent_name, user_id, agent_extension, agent_channel_id, offers, misses,
 cc_result, result_reason, call_cause, call_sip_code, sip_code_source, amd_result, amd_cause,
-agent_cause, last_sequence, test`
+agent_cause, retry_at, uncounted, last_sequence, test`
 
 // An attempt's leaving is never recorded before its joining happened, so the
 // lower bound prunes partitions.
@@ -147,7 +147,7 @@ func (s *Store) Attempt(ctx context.Context, domainID, id int64) (*queue.Attempt
 func scanFinishedAttempt(row pgx.CollectableRow) (*queue.Attempt, error) {
 	a := queue.Attempt{State: queue.StateLeaving}
 	var variables []byte
-	var instants [9]*time.Time // in the order of the columns, without leaving_at
+	var instants [10]*time.Time // in the order of the columns, without leaving_at
 	var agent struct {
 		id                       *int64
 		name, extension, channel *string
@@ -160,13 +160,14 @@ func scanFinishedAttempt(row pgx.CollectableRow) (*queue.Attempt, error) {
 		&a.JoinedAt, &instants[0], &instants[1], &instants[2], &instants[3], &instants[4], &instants[5],
 		&instants[6], &instants[7], &instants[8], &a.LeavingAt,
 		&agent.id, &agent.name, &agent.userID, &agent.extension, &agent.channel, &a.OfferNo, &a.Misses,
-		&a.Result, &reason, &cause, &code, &source, &amd, &amdCause, &agentCause, &a.Sequence, &a.Test)
+		&a.Result, &reason, &cause, &code, &source, &amd, &amdCause, &agentCause,
+		&instants[9], &a.Uncounted, &a.Sequence, &a.Test)
 	if err != nil {
 		return nil, err
 	}
 	for i, p := range []*time.Time{
 		&a.DialAt, &a.MemberRingingAt, &a.MemberAnsweredAt, &a.OfferingAt, &a.AgentAnsweredAt,
-		&a.BridgedAt, &a.EndedAt, &a.ProcessingAt, &a.ReportingAt,
+		&a.BridgedAt, &a.EndedAt, &a.ProcessingAt, &a.ReportingAt, &a.RetryAt,
 	} {
 		*p = instant(instants[i])
 	}

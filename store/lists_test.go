@@ -15,6 +15,35 @@ import (
 	"github.com/offhook/offhook/store/storetest"
 )
 
+// dialledDay adds members who are dialled: one who is offered, one who is
+// dialled for an agent, one who was examined and is tried again, one who was
+// skipped, which does not count.
+func dialledDay(r *replica) {
+	r.t.Helper()
+	preview, progressive := queue.DefaultQueue(0, "preview", queue.Preview), queue.DefaultQueue(0, "progressive", queue.Progressive)
+	progressive.AMD = true
+	r.must(at(900), queue.SaveQueue{Queue: preview}, queue.SaveQueue{Queue: progressive})
+	lists := []int64{r.engine.QueueByName("preview").ID, r.engine.QueueByName("progressive").ID}
+	for _, name := range []string{"Cleo", "Dan"} {
+		r.must(at(900), queue.SaveAgent{Agent: queue.Agent{Name: name, Ref: name, Queues: lists}})
+		r.must(at(900), queue.SetAgentStatus{AgentRef: name, Status: queue.StatusOnline})
+	}
+	open := func(number string) queue.Attempt {
+		for _, a := range r.engine.Attempts() {
+			if *a.Destination == number {
+				return *a
+			}
+		}
+		r.t.Fatal("no attempt for " + number)
+		return queue.Attempt{}
+	}
+	r.must(at(901), queue.Dial{QueueID: lists[0], Destination: "+1301", MemberID: ptr(int64(1))}, queue.Dial{QueueID: lists[1], Destination: "+1302"})
+	skipped, machine := open("+1301"), open("+1302")
+	r.must(at(902), queue.Skip{AttemptID: skipped.ID, AgentID: skipped.Agent.ID},
+		queue.SwitchReport{AttemptID: machine.ID, Event: queue.SwitchAMD, AMDResult: "MACHINE", Reason: "MAXWORDS-4-3"})
+	r.must(at(903), queue.Dial{QueueID: lists[0], Destination: "+1303"}, queue.Dial{QueueID: lists[1], Destination: "+1304", AttemptSeq: 2})
+}
+
 // An open attempt is read as the engine holds it; a finished one says what its
 // leaving event said.
 func TestAttemptOpenAndFinished(t *testing.T) {
@@ -22,6 +51,7 @@ func TestAttemptOpenAndFinished(t *testing.T) {
 	pool := storetest.New(t)
 	r := newReplica(t, pool)
 	busyDay(r)
+	dialledDay(r)
 	s := store.New(pool)
 	for _, want := range r.engine.Attempts() {
 		got, err := s.Attempt(t.Context(), 1, want.ID)
@@ -53,7 +83,7 @@ func TestAttemptOpenAndFinished(t *testing.T) {
 		}
 		for _, p := range [][2]time.Time{
 			{x.JoinedAt, a.JoinedAt}, {x.DialAt, a.DialAt}, {x.MemberAnsweredAt, a.MemberAnsweredAt}, {x.BridgedAt, a.BridgedAt},
-			{x.EndedAt, a.EndedAt}, {x.LeavingAt, a.LeavingAt},
+			{x.EndedAt, a.EndedAt}, {x.LeavingAt, a.LeavingAt}, {x.RetryAt, a.RetryAt},
 		} {
 			if p[0] != p[1] {
 				t.Errorf("attempt %d: %v in the event, %v in the history", a.ID, p[0], p[1])
