@@ -21,6 +21,8 @@ type Join struct {
 	MemberAnsweredAt moment            `json:"member_answered_at,omitzero" doc:"When the subscriber's leg was answered. Absent means now; null means that it still rings."`
 	Priority         int               `json:"priority,omitempty" minimum:"-1000000" maximum:"1000000" doc:"Higher is offered first."`
 	Variables        map[string]string `json:"variables,omitempty" maxProperties:"200" doc:"Travel with every event of the attempt."`
+	AgentID          *int64            `json:"agent_id,omitempty" nullable:"true" minimum:"1" doc:"Offline, preview and progressive queues: the agent who gets the member. Preview and progressive take the agent who has been idle longest when absent."`
+	AttemptSeq       int               `json:"cc_attempt_seq,omitempty" minimum:"0" maximum:"1000000" doc:"Outbound queues: counted attempts of this member so far, plus 1; 1 when absent."`
 }
 
 // Accept is the body of an agent's yes.
@@ -63,7 +65,7 @@ func (h *handler) commandRoutes() {
 	register(h, operation{
 		method: http.MethodPost, path: "/v1/queues/{id}/attempts", id: "joinQueue", tag: tagAttempts, role: store.RoleOperator,
 		status: http.StatusCreated, conflicts: true, summary: "Join a queue",
-		doc: "Brings a subscriber into the queue: a call, a chat or a task, as the queue's type says.",
+		doc: "Brings a subscriber into the queue: a call, a chat or a task, as the queue's type says. In an outbound queue (offline, ivr, preview, progressive, predictive) it is a member to be dialled: the order `switch.dial` goes out, at once or when the agent has accepted.",
 	}, h.join)
 	register(h, command("accept", "Accept an offer",
 		"For a call this orders the bridge, and the switch's report `bridged` completes it; chats and tasks are bridged at once. The same accept a second time does nothing."), h.accept)
@@ -88,17 +90,59 @@ func (h *handler) join(ctx context.Context, c caller, in *struct {
 	QueuePath
 	Body Join
 }) (*attemptCreated, error) {
-	b := in.Body
-	result, err := h.do(ctx, c, queue.Join{
-		QueueID: in.ID, Destination: b.Destination, MemberName: b.MemberName, MemberID: b.MemberID,
-		MemberChannelID: text(b.MemberChannelID), DialAt: utc(b.DialAt), MemberAnsweredAt: utc(&b.MemberAnsweredAt.at),
-		MemberUnanswered: b.MemberAnsweredAt.null(), Priority: b.Priority, Variables: b.Variables,
-	})
+	var result queue.Result
+	err := error(invalid("/agent_id", "agent_id and cc_attempt_seq belong to outbound queues"))
+	if in.Body.AgentID == nil && in.Body.AttemptSeq == 0 {
+		result, err = h.do(ctx, c, in.Body.join(in.ID))
+	}
+	if err != nil && !refusedOtherwise(err) {
+		// Most join. Only who cannot pays for a look at the queue's type.
+		result, err = h.dialInstead(ctx, c, in.ID, &in.Body, err)
+	}
 	if err != nil {
 		return nil, err
 	}
 	a := viewAttempt(result.Attempt)
 	return &attemptCreated{Location: location("attempts", a.ID), Body: a}, nil
+}
+
+// join takes in somebody who has come.
+func (b *Join) join(queueID int64) queue.Join {
+	return queue.Join{
+		QueueID: queueID, Destination: b.Destination, MemberName: b.MemberName, MemberID: b.MemberID,
+		MemberChannelID: text(b.MemberChannelID), DialAt: utc(b.DialAt), MemberAnsweredAt: utc(&b.MemberAnsweredAt.at),
+		MemberUnanswered: b.MemberAnsweredAt.null(), Priority: b.Priority, Variables: b.Variables,
+	}
+}
+
+// refusedOtherwise reports a refusal that is not about the queue's type.
+func refusedOtherwise(err error) bool {
+	var refusal *queue.Error
+	var bad *Problem
+	return !errors.As(err, &bad) && (!errors.As(err, &refusal) || refusal.Code != queue.CodeBadState)
+}
+
+// dialInstead dials a member of an outbound queue, which nobody can join; in
+// another queue the refusal stands.
+func (h *handler) dialInstead(ctx context.Context, c caller, id int64, b *Join, refusal error) (queue.Result, error) {
+	q, err := h.queue(ctx, c, id)
+	if err != nil {
+		return queue.Result{}, err
+	}
+	if !q.Type.Outbound() {
+		return queue.Result{}, refusal
+	}
+	if b.MemberChannelID != nil || b.DialAt != nil || b.MemberAnsweredAt.given {
+		return queue.Result{}, invalid("/member_channel_id", "a member who is to be dialled has no channel and no times yet")
+	}
+	dial := queue.Dial{
+		QueueID: id, Destination: text(b.Destination), MemberName: b.MemberName, MemberID: b.MemberID,
+		AttemptSeq: b.AttemptSeq, Priority: b.Priority, Variables: b.Variables,
+	}
+	if b.AgentID != nil {
+		dial.AgentID = *b.AgentID
+	}
+	return h.do(ctx, c, dial)
 }
 
 func (h *handler) accept(ctx context.Context, c caller, in *struct {
