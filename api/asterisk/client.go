@@ -187,7 +187,7 @@ func (s *session) take(ctx context.Context) error {
 	for i := range s.packets {
 		t.Packet(&s.packets[i], s.client.now())
 	}
-	s.packets = s.packets[:0]
+	s.packets = nil // not reused: a rebuild keeps packets of lists that come in several reads
 	if time.Since(s.heard) >= quiet {
 		t.Advance(s.client.now())
 	}
