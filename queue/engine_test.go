@@ -18,17 +18,16 @@ func at(sec float64) time.Time {
 // centre is an engine under test with the log of its events. Time runs through
 // the deadlines on the way to each command.
 type centre struct {
-	t    *testing.T
-	e    *Engine
-	now  time.Time
-	ids  int64
-	log  []Event
-	recs map[string]Record
+	t   *testing.T
+	e   *Engine
+	now time.Time
+	ids int64
+	log []Event
 }
 
 func newCentre(t *testing.T) *centre {
 	t.Helper()
-	return &centre{t: t, e: New(Domain{ID: 1, Namespace: UUID{1, 2, 3}}), now: epoch, ids: 100, recs: map[string]Record{}}
+	return &centre{t: t, e: New(Domain{ID: 1, Namespace: UUID{1, 2, 3}}), now: epoch, ids: 100}
 }
 
 // at lets time run to sec.

@@ -15,6 +15,38 @@ const (
 	KindAttempt Kind = "attempt"
 )
 
+// kindAgentState keys what an agent is doing, which is stored apart from who he
+// is and goes with him.
+const kindAgentState Kind = "agent_state"
+
+// Key says which stored thing a record is about: a later record of the same key
+// replaces an earlier one.
+type Key struct {
+	Kind Kind
+	ID   int64
+}
+
+// AgentStateKey is the key of what the agent is doing.
+func AgentStateKey(agentID int64) Key { return Key{kindAgentState, agentID} }
+
+// KeyOf returns the record's key; a *Removed has that of what it takes away.
+func KeyOf(r Record) Key {
+	switch r := r.(type) {
+	case *Queue:
+		return Key{KindQueue, r.ID}
+	case *Agent:
+		return Key{KindAgent, r.ID}
+	case *AgentState:
+		return AgentStateKey(r.AgentID)
+	case *Attempt:
+		return Key{KindAttempt, r.ID}
+	case *Removed:
+		return Key{r.Kind, r.ID}
+	default:
+		panic("a record of an unknown type") // Record is closed: see record()
+	}
+}
+
 // Removed says that a queue or an agent was deleted, or that an attempt left.
 // Step never returns one for an attempt: there the last *Attempt, in the state
 // leaving, says so, because the history wants its final values.

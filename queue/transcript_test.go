@@ -70,7 +70,7 @@ type play struct {
 	valid   map[EventType]*jsonschema.Schema
 	witness *witness
 	ids     map[UUID]bool
-	stored  map[string]Record
+	stored  map[Key]Record
 	names   map[string]string // of attempts, agents and legs, by what they are
 	last    int64             // the attempt that commands mean
 	seen    int               // events that were shown
@@ -79,7 +79,7 @@ type play struct {
 func newPlay(t *testing.T, valid map[EventType]*jsonschema.Schema) *play {
 	return &play{
 		centre: newCentre(t), valid: valid, witness: newWitness(), ids: map[UUID]bool{},
-		stored: map[string]Record{}, names: map[string]string{},
+		stored: map[Key]Record{}, names: map[string]string{},
 	}
 }
 
@@ -252,15 +252,15 @@ func (p *play) store(changed []Record) {
 	p.t.Helper()
 	for _, r := range changed {
 		if a, ok := r.(*Attempt); ok && a.State == StateLeaving {
-			delete(p.stored, recordName(r))
+			delete(p.stored, KeyOf(r))
 			continue
 		}
 		if gone, ok := r.(*Removed); ok {
-			delete(p.stored, fmt.Sprint(gone.Kind, gone.ID))
-			delete(p.stored, fmt.Sprint("state", gone.ID))
+			delete(p.stored, KeyOf(gone))
+			delete(p.stored, AgentStateKey(gone.ID))
 			continue
 		}
-		p.stored[recordName(r)] = stored(p.t, r)
+		p.stored[KeyOf(r)] = stored(p.t, r)
 	}
 }
 

@@ -20,7 +20,7 @@ type world struct {
 	now     time.Time
 	ids     int64
 	steps   int
-	stored  map[string]Record
+	stored  map[Key]Record
 	witness *witness
 	queues  []int64
 	lists   []int64 // the outbound queues that members are given to
@@ -38,7 +38,7 @@ type failer interface {
 func newWorld(rt failer, draw func(string, int) int) *world {
 	w := &world{
 		rt: rt, draw: draw, e: New(Domain{ID: 1, Namespace: UUID{9}}), now: epoch, ids: 10,
-		stored: map[string]Record{}, witness: newWitness(),
+		stored: map[Key]Record{}, witness: newWitness(),
 	}
 	for i, t := range []Type{Inbound, Inbound, Chat, Task, Inbound, Offline, Preview, Progressive, Progressive, Predictive, IVR} {
 		q := DefaultQueue(0, fmt.Sprint("q", i), t)
@@ -68,23 +68,6 @@ func newWorld(rt failer, draw func(string, int) int) *world {
 		w.step(SetAgentStatus{AgentID: w.agents[i], Status: StatusOnline})
 	}
 	return w
-}
-
-func recordName(r Record) string {
-	switch r := r.(type) {
-	case *Queue:
-		return fmt.Sprint("queue", r.ID)
-	case *Agent:
-		return fmt.Sprint("agent", r.ID)
-	case *AgentState:
-		return fmt.Sprint("state", r.AgentID)
-	case *Attempt:
-		return fmt.Sprint("attempt", r.ID)
-	case *Removed:
-		return fmt.Sprint(r.Kind, r.ID)
-	default:
-		panic("unknown record")
-	}
 }
 
 // step carries out cmd, checks every invariant and stores what changed.
@@ -136,7 +119,7 @@ func (w *world) step(cmd Command) Result {
 
 func (w *world) store(r Record) {
 	if a, ok := r.(*Attempt); ok && a.State == StateLeaving {
-		delete(w.stored, recordName(r))
+		delete(w.stored, KeyOf(r))
 		return
 	}
 	b, err := json.Marshal(r)
@@ -147,7 +130,7 @@ func (w *world) store(r Record) {
 	if err := json.Unmarshal(b, c.Interface()); err != nil {
 		w.rt.Fatal(err)
 	}
-	w.stored[recordName(r)] = c.Interface().(Record)
+	w.stored[KeyOf(r)] = c.Interface().(Record)
 }
 
 // difference tells two values apart; nil and empty are the same.

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -96,7 +95,7 @@ func (r *replica) must(at time.Time, cmds ...queue.Command) {
 func merge(all, more []queue.Record) []queue.Record {
 	for _, m := range more {
 		for i, have := range all {
-			if key(have) == key(m) {
+			if queue.KeyOf(have) == queue.KeyOf(m) {
 				all = append(all[:i:i], all[i+1:]...)
 				break
 			}
@@ -104,22 +103,6 @@ func merge(all, more []queue.Record) []queue.Record {
 		all = append(all, m)
 	}
 	return all
-}
-
-func key(r queue.Record) string {
-	switch r := r.(type) {
-	case *queue.Queue:
-		return fmt.Sprint("queue", r.ID)
-	case *queue.Agent:
-		return fmt.Sprint("agent", r.ID)
-	case *queue.AgentState:
-		return fmt.Sprint("state", r.AgentID)
-	case *queue.Attempt:
-		return fmt.Sprint("attempt", r.ID)
-	case *queue.Removed:
-		return fmt.Sprint(r.Kind, r.ID)
-	}
-	return "?"
 }
 
 // same compares two engines by everything they show.

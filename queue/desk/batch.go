@@ -27,7 +27,7 @@ func (d *Desk) update(ctx context.Context, batch []*request) error {
 	var w work
 	err := d.log.Update(ctx, d.head, func(s Snapshot) (Batch, error) {
 		d.engine.Put(s.Records...)
-		w = work{d: d, head: s.Head, changed: map[recordKey]int{}}
+		w = work{d: d, head: s.Head, changed: map[queue.Key]int{}}
 		w.step(batch)
 		return w.batch(), nil
 	})
@@ -74,7 +74,7 @@ type work struct {
 	now     time.Time
 	events  []queue.Event
 	records []queue.Record
-	changed map[recordKey]int // place in records
+	changed map[queue.Key]int // place in records
 }
 
 // step carries out what is due, then every command of the batch.
@@ -114,36 +114,9 @@ func (w *work) one(cmd queue.Command) Answer {
 	return Answer{Result: res}
 }
 
-// recordKey says of which thing a record is.
-type recordKey struct {
-	kind queue.Kind
-	id   int64
-}
-
-// kindAgentState keys what an agent is doing, which is stored apart from who
-// he is.
-const kindAgentState queue.Kind = "agent_state"
-
-func keyOf(r queue.Record) recordKey {
-	switch r := r.(type) {
-	case *queue.Queue:
-		return recordKey{queue.KindQueue, r.ID}
-	case *queue.Agent:
-		return recordKey{queue.KindAgent, r.ID}
-	case *queue.AgentState:
-		return recordKey{kindAgentState, r.AgentID}
-	case *queue.Attempt:
-		return recordKey{queue.KindAttempt, r.ID}
-	case *queue.Removed:
-		return recordKey{r.Kind, r.ID}
-	default:
-		panic(fmt.Sprintf("a record of the unknown type %T", r))
-	}
-}
-
 // change keeps the last version of each record, in the order of first change.
 func (w *work) change(r queue.Record) {
-	key := keyOf(r)
+	key := queue.KeyOf(r)
 	if i, ok := w.changed[key]; ok {
 		w.records[i] = r
 		return

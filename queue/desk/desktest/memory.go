@@ -5,7 +5,6 @@ package desktest
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"reflect"
 	"sync"
 
@@ -19,7 +18,7 @@ type Memory struct {
 	mu      sync.Mutex
 	domain  queue.Domain
 	head    desk.Head
-	records map[string]row
+	records map[queue.Key]row
 	events  []queue.Event
 	left    []*queue.Attempt
 	nextID  int64
@@ -35,7 +34,7 @@ type row struct {
 
 // NewMemory returns an empty log of domain 1.
 func NewMemory() *Memory {
-	return &Memory{domain: queue.Domain{ID: 1, Namespace: queue.UUID{7}}, records: map[string]row{}, nextID: 1}
+	return &Memory{domain: queue.Domain{ID: 1, Namespace: queue.UUID{7}}, records: map[queue.Key]row{}, nextID: 1}
 }
 
 // Events returns all events so far.
@@ -119,27 +118,23 @@ func (m *Memory) write(b desk.Batch) {
 	m.head = b.Head
 	m.events = append(m.events, b.Events...)
 	for _, r := range b.Changed {
+		key, kept := queue.KeyOf(r), row{version: b.Head.Version}
 		switch r := r.(type) {
+		case *queue.Removed:
+			kept.gone = r
+			if r.Kind == queue.KindAgent {
+				delete(m.records, queue.AgentStateKey(r.ID))
+			}
 		case *queue.Attempt:
-			key := fmt.Sprint(queue.KindAttempt, r.ID)
 			if r.State == queue.StateLeaving {
 				m.left = append(m.left, r)
-				m.records[key] = row{gone: &queue.Removed{Kind: queue.KindAttempt, ID: r.ID}, version: b.Head.Version}
-				continue
+				kept.gone = &queue.Removed{Kind: queue.KindAttempt, ID: r.ID}
 			}
-			m.records[key] = row{record: copyRecord(r), version: b.Head.Version}
-		case *queue.Removed:
-			m.records[fmt.Sprint(r.Kind, r.ID)] = row{gone: r, version: b.Head.Version}
-			if r.Kind == queue.KindAgent {
-				delete(m.records, fmt.Sprint("state", r.ID))
-			}
-		case *queue.Queue:
-			m.records[fmt.Sprint(queue.KindQueue, r.ID)] = row{record: copyRecord(r), version: b.Head.Version}
-		case *queue.Agent:
-			m.records[fmt.Sprint(queue.KindAgent, r.ID)] = row{record: copyRecord(r), version: b.Head.Version}
-		case *queue.AgentState:
-			m.records[fmt.Sprint("state", r.AgentID)] = row{record: copyRecord(r), version: b.Head.Version}
 		}
+		if kept.gone == nil {
+			kept.record = copyRecord(r)
+		}
+		m.records[key] = kept
 	}
 }
 

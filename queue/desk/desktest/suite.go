@@ -64,7 +64,7 @@ func (w *writer) do(cmds ...queue.Command) queue.Result {
 		w.engine.Put(s.Records...)
 		head = s.Head
 		b := desk.Batch{}
-		byKey := map[string]int{}
+		byKey := map[queue.Key]int{}
 		for _, cmd := range cmds {
 			var fresh []int64
 			for range w.engine.Needs(cmd) {
@@ -78,7 +78,7 @@ func (w *writer) do(cmds ...queue.Command) queue.Result {
 			last = res
 			b.Events = append(b.Events, res.Events...)
 			for _, r := range res.Changed {
-				key := recordID(r)
+				key := queue.KeyOf(r)
 				if i, ok := byKey[key]; ok {
 					b.Changed[i] = r
 					continue
@@ -101,23 +101,6 @@ func (w *writer) do(cmds ...queue.Command) queue.Result {
 	}
 	w.head = head
 	return last
-}
-
-func recordID(r queue.Record) string {
-	switch r := r.(type) {
-	case *queue.Queue:
-		return fmt.Sprint("queue", r.ID)
-	case *queue.Agent:
-		return fmt.Sprint("agent", r.ID)
-	case *queue.AgentState:
-		return fmt.Sprint("state", r.AgentID)
-	case *queue.Attempt:
-		return fmt.Sprint("attempt", r.ID)
-	case *queue.Removed:
-		return fmt.Sprint(r.Kind, r.ID)
-	default:
-		panic("unknown record")
-	}
 }
 
 // populate fills the domain with a queue, agents and attempts in many states.
