@@ -202,7 +202,7 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 }
 
 func (h *handler) deleteEndpoint(ctx context.Context, c caller, in *EndpointPath) (*struct{}, error) {
-	if err := h.cfg.Delivery.DeleteEndpoint(ctx, c.domain, in.ID); err != nil {
+	if err := h.cfg.Delivery.DeleteEndpoint(ctx, dispatcher.Ref{DomainID: c.domain, EndpointID: in.ID}, h.cfg.Now()); err != nil {
 		return nil, err
 	}
 	h.cfg.Dispatcher.Reload()

@@ -112,13 +112,9 @@ func validateURL(text string, guard GuardConfig) error {
 	return nil
 }
 
-// eventTypes are the types that an endpoint may name.
-var eventTypes = append(slices.Clone(queue.AttemptEvents), queue.EventAgentState,
-	queue.EventSwitchDial, queue.EventSwitchRing, queue.EventSwitchBridge, queue.EventSwitchHangup)
-
 func validateFilters(events []queue.EventType, queues []int64) error {
 	for i, t := range events {
-		if !slices.Contains(eventTypes, t) {
+		if !slices.Contains(queue.EventTypes, t) {
 			return bad("events", "%q is not an event type", t)
 		}
 		if slices.Contains(events[:i], t) {

@@ -5,7 +5,7 @@ import "time"
 // EventExample returns an example body of the type, or nil for a type that is
 // not published.
 func EventExample(t EventType) []byte {
-	for _, log := range [...][]Event{exampleLog(), previewLog()} {
+	for _, log := range [...][]Event{exampleLog(), previewLog(), noticeLog()} {
 		for i := range log {
 			if log[i].Type == t {
 				return log[i].AppendJSON(nil)

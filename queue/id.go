@@ -51,9 +51,12 @@ func (d Domain) derive(kind string, a int64, b int) UUID {
 	buf = strconv.AppendInt(buf, a, 10)
 	buf = append(buf, '/')
 	buf = strconv.AppendInt(buf, int64(b), 10)
-	sum := sha1.Sum(buf)
-	var u UUID
-	copy(u[:], sum[:16])
+	return versionFive(sha1.Sum(buf))
+}
+
+// versionFive makes a hash a UUIDv5.
+func versionFive(sum [sha1.Size]byte) UUID {
+	u := UUID(sum[:16])
 	u[6] = u[6]&0x0f | 0x50
 	u[8] = u[8]&0x3f | 0x80
 	return u

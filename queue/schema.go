@@ -7,8 +7,8 @@ import (
 )
 
 // EventTypes lists every type on the log that has a published schema.
-var EventTypes = append(slices.Clone(AttemptEvents),
-	EventAgentState, EventSwitchDial, EventSwitchRing, EventSwitchBridge, EventSwitchHangup)
+var EventTypes = slices.Concat(AttemptEvents,
+	[]EventType{EventAgentState, EventSwitchDial, EventSwitchRing, EventSwitchBridge, EventSwitchHangup}, NoticeEvents)
 
 // object is a JSON object that keeps the order of its members.
 type object []member
@@ -196,6 +196,9 @@ func dataFields(t EventType) object {
 
 // otherFields are the data fields of the types outside attempt.*.
 func otherFields(t EventType) object {
+	if fields := noticeFields(t); fields != nil {
+		return fields
+	}
 	if t == EventAgentState {
 		return object{
 			{"agent_id", typed("integer", "the agent")}, {"agent_name", typed("string", "his name")},

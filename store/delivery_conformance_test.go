@@ -62,7 +62,7 @@ func TestDeliveryConforms(t *testing.T) {
 			},
 			Create: func(ep dispatcher.Endpoint, after dispatcher.Position) { createAt(t, d, ep, after) },
 			Delete: func(ref dispatcher.Ref) {
-				if err := d.DeleteEndpoint(t.Context(), ref.DomainID, ref.EndpointID); err != nil {
+				if err := d.DeleteEndpoint(t.Context(), ref, time.Now()); err != nil {
 					t.Fatal(err)
 				}
 			},

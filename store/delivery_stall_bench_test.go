@@ -98,7 +98,7 @@ func stallWindowP99(b *testing.B, pool *pgxpool.Pool, stalled bool, n int) float
 		if err := d.CreateEndpoint(b.Context(), ep, store.From{}, time.Now()); err != nil {
 			b.Fatal(err)
 		}
-		defer d.DeleteEndpoint(context.WithoutCancel(b.Context()), 1, ep.ID)
+		defer d.DeleteEndpoint(context.WithoutCancel(b.Context()), dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}, time.Now())
 	}
 	cfg := benchConfig()
 	cfg.DrainTimeout = 200 * time.Millisecond

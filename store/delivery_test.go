@@ -89,7 +89,7 @@ func TestDispatcherOnPostgres(t *testing.T) {
 	ref := dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}
 	b, err := d.Backlog(t.Context(), ref)
 	fatal(t, err)
-	if b.Settled.Seq != total || b.Claimed.Seq != total || len(b.Parked) != 0 {
+	if last := evs[total-1].Seq; b.Settled.Seq != last || b.Claimed.Seq != last || len(b.Parked) != 0 {
 		t.Errorf("in the end: %+v", b)
 	}
 	checkRecord(t, pool, ref, f)

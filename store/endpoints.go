@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/queue"
 )
 
 // Delivery is the store of endpoints, their cursors and their tries, for all
@@ -90,8 +91,10 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, insertCursor, ep.DomainID, id, null(from.Instant), from.AfterSeq)
-		return err
+		if _, err := tx.Exec(ctx, insertCursor, ep.DomainID, id, null(from.Instant), from.AfterSeq); err != nil {
+			return err
+		}
+		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointCreated, "", queue.EndpointData{}))
 	})
 	if err != nil {
 		return fmt.Errorf("create endpoint: %w", err)
@@ -176,21 +179,34 @@ func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, a
 	if err != nil {
 		return err
 	}
-	var n int
-	err = d.pool.QueryRow(ctx, updateEndpoint, ep.DomainID, id, ep.URL, ep.Description,
-		eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
-		ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.UpdatedAt, laterThan(ep.UpdatedAt, at)).Scan(&n)
-	if err != nil {
-		return fmt.Errorf("update endpoint: %w", err)
-	}
-	if n == 0 {
+	changed := laterThan(ep.UpdatedAt, at)
+	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		var n int
+		if err := tx.QueryRow(ctx, updateEndpoint, ep.DomainID, id, ep.URL, ep.Description,
+			eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
+			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.UpdatedAt, changed).Scan(&n); err != nil {
+			return err
+		}
+		if n == 0 {
+			return ErrEndpointChanged
+		}
+		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointUpdated, noticeKey(changed), queue.EndpointData{}))
+	})
+	if errors.Is(err, ErrEndpointChanged) {
 		if _, err := d.Endpoint(ctx, ep.DomainID, ep.ID); err != nil {
 			return err
 		}
 		return ErrEndpointChanged
 	}
+	if err != nil {
+		return fmt.Errorf("update endpoint: %w", err)
+	}
 	return nil
 }
+
+// noticeKey tells apart what is said of one endpoint: by the version of its
+// settings.
+func noticeKey(changed time.Time) string { return changed.UTC().Format(time.RFC3339Nano) }
 
 // laterThan returns at, or just after old when the clock did not move:
 // updated_at is what tells two versions apart.
@@ -202,51 +218,28 @@ func laterThan(old, at time.Time) time.Time {
 	return at
 }
 
-const deleteEndpoint = `DELETE FROM endpoints WHERE domain_id = $1 AND id = $2`
+const deleteEndpoint = `DELETE FROM endpoints WHERE domain_id = $1 AND id = $2 RETURNING url, description`
 
 // DeleteEndpoint removes an endpoint with its secrets, cursor and parked
-// events; its tries stay. It returns ErrNotFound when there is none.
-func (d *Delivery) DeleteEndpoint(ctx context.Context, domainID int64, id string) error {
-	uid, err := endpointUUID(id)
-	if err != nil {
-		return err
-	}
-	tag, err := d.pool.Exec(ctx, deleteEndpoint, domainID, uid)
-	if err != nil {
-		return fmt.Errorf("delete endpoint: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return ErrNotFound
-	}
-	return nil
-}
-
-const setEndpointEnabled = `
-WITH changed AS (
-    UPDATE endpoints SET disabled = NOT $3, disabled_reason = CASE WHEN $3 THEN '' ELSE 'manual' END,
-           updated_at = greatest($4, updated_at + interval '1 microsecond')
-    WHERE domain_id = $1 AND id = $2
-    RETURNING id
-), unpaused AS (
-    UPDATE endpoint_cursors SET paused_until = NULL, paused_reason = ''
-    FROM changed WHERE domain_id = $1 AND endpoint_id = $2 AND $3
-)
-SELECT count(*) FROM changed`
-
-// SetEndpointEnabled switches an endpoint on, where it goes on from where it
-// stopped without any pause, or off, by hand. It returns ErrNotFound when
-// there is none.
-func (d *Delivery) SetEndpointEnabled(ctx context.Context, ref dispatcher.Ref, enabled bool, at time.Time) error {
+// events at the instant at; its tries stay. It returns ErrNotFound when there
+// is none.
+func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, at time.Time) error {
 	uid, err := endpointUUID(ref.EndpointID)
 	if err != nil {
 		return err
 	}
-	var n int
-	if err := d.pool.QueryRow(ctx, setEndpointEnabled, ref.DomainID, uid, enabled, at.UTC()).Scan(&n); err != nil {
-		return fmt.Errorf("enable endpoint: %w", err)
-	}
-	if n == 0 {
+	ep := dispatcher.Endpoint{ID: ref.EndpointID, DomainID: ref.DomainID}
+	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, deleteEndpoint, ref.DomainID, uid).Scan(&ep.URL, &ep.Description); err != nil {
+			return notFound(err)
+		}
+		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointDeleted, "", queue.EndpointData{}))
+	})
+	if errors.Is(err, ErrNotFound) {
 		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("delete endpoint: %w", err)
 	}
 	return nil
 }
