@@ -21,7 +21,7 @@ type Endpoint struct {
 	Description    string              `json:"description"`
 	Events         []queue.EventType   `json:"events" doc:"Empty means the eight attempt events."`
 	Queues         []int64             `json:"queues" doc:"Empty means all queues."`
-	Format         string              `json:"format"`
+	Format         queue.Format        `json:"format"`
 	Profile        dispatcher.Profile  `json:"profile"`
 	Ordering       dispatcher.Ordering `json:"ordering"`
 	MaxInFlight    int                 `json:"max_in_flight"`
@@ -48,7 +48,7 @@ type EndpointSettings struct {
 	Description string              `json:"description" maxLength:"1000"`
 	Events      []queue.EventType   `json:"events" maxItems:"100" doc:"The types that it shall get; none means the eight attempt events."`
 	Queues      []int64             `json:"queues" maxItems:"1000" doc:"Only events of these queues; none means all."`
-	Format      string              `json:"format" enum:"standard"`
+	Format      queue.Format        `json:"format" enum:"standard,flat,cloudevents,cloudevents-binary" doc:"How the body is written; the types of events have a schema in each. Standard when absent."`
 	Profile     dispatcher.Profile  `json:"profile" enum:"record,live" doc:"record tries for 75 h; live gives up after 60 s."`
 	Ordering    dispatcher.Ordering `json:"ordering" enum:"per_attempt,none" doc:"per_attempt: within an attempt one request at a time and in sequence."`
 	MaxInFlight int                 `json:"max_in_flight" minimum:"1" maximum:"256" doc:"How many requests at once; 8 when absent."`

@@ -50,7 +50,7 @@ func (w *worker) attempt(it *item, t *target) Try {
 	now := w.d.cfg.Now()
 	if it.entry != nil && !Expired(t.Profile, it.pos.RecordedAt, now) {
 		ev := &it.entry.ev
-		return w.d.sender.send(w.sending, t, message{ev: ev, body: it.entry.rendered(), number: it.tries + 1, prev: it.prev})
+		return w.d.sender.send(w.sending, t, message{ev: ev, body: it.entry.rendered(t.Format), number: it.tries + 1, prev: it.prev})
 	}
 	try := Try{DomainID: w.ref.DomainID, EndpointID: w.ref.EndpointID, Seq: it.pos.Seq,
 		Outcome: OutcomeExpired, StartedAt: now.UTC().Truncate(time.Microsecond)}

@@ -36,9 +36,6 @@ const (
 	OrderNone       Ordering = "none"
 )
 
-// FormatStandard is the body that queue.Event.AppendJSON renders.
-const FormatStandard = "standard"
-
 // Why an endpoint is disabled: Endpoint.DisabledReason.
 const (
 	DisabledGone   = "gone"   // it answered 410
@@ -61,7 +58,7 @@ type Endpoint struct {
 	// Events empty means the eight attempt events; Queues empty means all.
 	Events      []queue.EventType
 	Queues      []int64
-	Format      string // standard
+	Format      queue.Format // default standard
 	Profile     Profile
 	Ordering    Ordering
 	MaxInFlight int           // 1–256, default 8
@@ -89,7 +86,7 @@ func NewEndpointID() string { return "ep_" + uuid.Must(uuid.NewV7()).String() }
 // WithDefaults returns e with the defaults in place of settings that are zero.
 func (e Endpoint) WithDefaults() Endpoint {
 	if e.Format == "" {
-		e.Format = FormatStandard
+		e.Format = queue.FormatStandard
 	}
 	if e.Profile == "" {
 		e.Profile = ProfileRecord

@@ -11,12 +11,15 @@ import (
 	"github.com/offhook/offhook/queue"
 )
 
+// bodies are the formats whose bytes differ.
+var bodies = [...]queue.Format{queue.FormatStandard, queue.FormatFlat, queue.FormatCloudEvents}
+
 // entry is one event of the log as all endpoints share it: read once, rendered
 // once.
 type entry struct {
 	ev     queue.Event
 	laneOf string // per attempt
-	body   atomic.Pointer[[]byte]
+	bodies [len(bodies)]atomic.Pointer[[]byte]
 }
 
 func newEntries(events []queue.Event) []*entry {
@@ -32,7 +35,8 @@ func newEntries(events []queue.Event) []*entry {
 const usualWeight = 2 << 10
 
 // weigh returns roughly how many bytes entries take: what people put into them
-// counts twice, in the event and in its body.
+// counts twice, in the event and in its body. Few installations use more than
+// one format, so only one body is counted.
 func weigh(entries []*entry) (bytes int) {
 	for _, e := range entries {
 		bytes += usualWeight + 2*len(e.ev.Data)
@@ -54,14 +58,15 @@ func (e *entry) lane(o Ordering) string {
 	return LaneOf(o, &e.ev)
 }
 
-// rendered returns the body in the format standard. Two endpoints that come at
-// the same moment may both render; the bytes are the same.
-func (e *entry) rendered() []byte {
-	if b := e.body.Load(); b != nil {
+// rendered returns the body in a format. Two endpoints that come at the same
+// moment may both render; the bytes are the same.
+func (e *entry) rendered(f queue.Format) []byte {
+	at := &e.bodies[max(slices.Index(bodies[:], f.Body()), 0)]
+	if b := at.Load(); b != nil {
 		return *b
 	}
-	b := e.ev.AppendJSON(make([]byte, 0, 1536))
-	e.body.Store(&b)
+	b := e.ev.AppendBody(make([]byte, 0, 1536), f)
+	at.Store(&b)
 	return b
 }
 

@@ -130,6 +130,9 @@ func newRequest(ctx context.Context, t *target, m message, at time.Time) *http.R
 	}
 	set("Offhook-Try", strconv.Itoa(m.number))
 	set("Traceparent", traceparent(m.ev.ID))
+	if t.Format == queue.FormatCloudEventsBinary {
+		setCloudEvent(h, m.ev)
+	}
 	req := &http.Request{
 		Method: http.MethodPost, URL: t.url, Host: t.url.Host, Header: h,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,

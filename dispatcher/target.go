@@ -43,7 +43,7 @@ func newTarget(ep Endpoint, agent string) (*target, error) {
 	if t.header == nil {
 		t.header = http.Header{}
 	}
-	t.header["Content-Type"] = []string{"application/json; charset=utf-8"}
+	t.header["Content-Type"] = []string{ep.Format.ContentType()}
 	t.header["Accept-Encoding"] = []string{"identity"}
 	t.header["User-Agent"] = []string{agent}
 	return t, nil

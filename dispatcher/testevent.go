@@ -30,7 +30,7 @@ func (d *Dispatcher) TestEvent(ctx context.Context, ep Endpoint) (Try, error) {
 	}
 	ev := queue.Event{ID: queue.UUID(uuid.New()), Type: EventTest, DomainID: ep.DomainID, At: d.cfg.Now().UTC(),
 		Subject: &queue.Subject{Kind: "endpoint", ID: ep.ID}, Data: data}
-	try := d.sender.send(ctx, t, message{ev: &ev, body: ev.AppendJSON(nil), number: 1})
+	try := d.sender.send(ctx, t, message{ev: &ev, body: ev.AppendBody(nil, t.Format), number: 1})
 	if try.State = StateExhausted; try.Outcome == OutcomeDelivered {
 		try.State = StateDelivered
 	}

@@ -46,8 +46,8 @@ func (e *Endpoint) Validate(guard GuardConfig) error {
 	switch {
 	case len(e.Description) > maxDescription:
 		return bad("description", "at most %d bytes", maxDescription)
-	case e.Format != FormatStandard:
-		return bad("format", "format is %q", FormatStandard)
+	case !slices.Contains(queue.Formats, e.Format):
+		return bad("format", "%q is none of %v", e.Format, queue.Formats)
 	case e.Profile != ProfileRecord && e.Profile != ProfileLive:
 		return bad("profile", "profile is %q or %q", ProfileRecord, ProfileLive)
 	case e.Ordering != OrderPerAttempt && e.Ordering != OrderNone:

@@ -2,13 +2,17 @@ package queue
 
 import "time"
 
-// EventExample returns an example body of the type, or nil for a type that is
-// not published.
-func EventExample(t EventType) []byte {
+// EventExample returns an example body of the type in the format `standard`, or
+// nil for a type that is not published.
+func EventExample(t EventType) []byte { return FormatExample(FormatStandard, t) }
+
+// FormatExample returns an example body of the type in the format, or nil for a
+// type that is not published.
+func FormatExample(f Format, t EventType) []byte {
 	for _, log := range [...][]Event{exampleLog(), previewLog(), noticeLog()} {
 		for i := range log {
 			if log[i].Type == t {
-				return log[i].AppendJSON(nil)
+				return log[i].AppendBody(nil, f)
 			}
 		}
 	}

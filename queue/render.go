@@ -14,6 +14,21 @@ import (
 // are the same for a fresh event and for one that was read back. Nothing here
 // may change without a new Schema.
 func (e *Event) AppendJSON(b []byte) []byte {
+	b = e.appendEnvelope(b)
+	if e.Listed == nil {
+		return e.appendOther(b)
+	}
+	b = append(b, `,"data":`...)
+	b = e.Listed.append(b, e.Type)
+	b = append(b, `,"variables":`...)
+	b = appendVariables(b, e.Variables)
+	b = append(b, `,"ext":`...)
+	b = e.Ext.AppendJSON(b)
+	return append(b, '}')
+}
+
+// appendEnvelope begins the object with what every event has, up to its queue.
+func (e *Event) appendEnvelope(b []byte) []byte {
 	b = append(b, `{"id":"evt_`...)
 	b = e.ID.appendTo(b)
 	b = append(b, `","type":"`...)
@@ -27,37 +42,32 @@ func (e *Event) AppendJSON(b []byte) []byte {
 	b = append(b, `,"domain_id":`...)
 	b = strconv.AppendInt(b, e.DomainID, 10)
 	b = append(b, `,"queue":`...)
-	if q := e.Queue; q == nil {
-		b = append(b, "null"...)
-	} else {
-		b = append(b, `{"id":`...)
-		b = strconv.AppendInt(b, q.ID, 10)
-		b = append(b, `,"name":`...)
-		b = appendString(b, q.Name)
-		b = append(b, `,"type":"`...)
-		b = append(b, q.Type...)
-		b = append(b, `"}`...)
+	q := e.Queue
+	if q == nil {
+		return append(b, "null"...)
 	}
-	if e.Listed == nil {
-		return e.appendOther(b)
-	}
-	b = append(b, `,"data":`...)
-	b = e.Listed.append(b, e.Type)
-	b = append(b, `,"variables":`...)
-	b = appendVariables(b, e.Variables)
-	b = append(b, `,"ext":`...)
-	b = e.Ext.AppendJSON(b)
-	return append(b, '}')
+	b = append(b, `{"id":`...)
+	b = strconv.AppendInt(b, q.ID, 10)
+	b = append(b, `,"name":`...)
+	b = appendString(b, q.Name)
+	b = append(b, `,"type":"`...)
+	b = append(b, q.Type...)
+	return append(b, `"}`...)
 }
 
 // appendOther ends the body of an event outside attempt.*.
 func (e *Event) appendOther(b []byte) []byte {
-	b = append(b, `,"subject":{"kind":`...)
-	b = appendString(b, e.Subject.Kind)
-	b = append(b, `,"id":`...)
-	b = appendString(b, e.Subject.ID)
-	b = append(b, `},"data":`...)
+	b = e.Subject.append(b)
+	b = append(b, `,"data":`...)
 	b = append(b, e.Data...)
+	return append(b, '}')
+}
+
+func (s *Subject) append(b []byte) []byte {
+	b = append(b, `,"subject":{"kind":`...)
+	b = appendString(b, s.Kind)
+	b = append(b, `,"id":`...)
+	b = appendString(b, s.ID)
 	return append(b, '}')
 }
 
@@ -204,7 +214,7 @@ func appendCount(b []byte, n int64) []byte {
 // appendVariables renders the variables in the order of their names.
 func appendVariables(b []byte, m map[string]string) []byte {
 	b = append(b, '{')
-	for i, name := range slices.Sorted(maps.Keys(m)) {
+	for i, name := range sortedNames(m) {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -214,6 +224,8 @@ func appendVariables(b []byte, m map[string]string) []byte {
 	}
 	return append(b, '}')
 }
+
+func sortedNames(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 
 const hexDigits = "0123456789abcdef"
 

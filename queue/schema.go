@@ -2,7 +2,6 @@ package queue
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 )
 
@@ -146,42 +145,53 @@ var extSchema = closed(object{
 
 // EventSchema returns the JSON Schema (2020-12) of the type's body in the format
 // `standard`, or nil for a type that is not published.
-func EventSchema(t EventType) []byte {
-	if !slices.Contains(EventTypes, t) {
-		return nil
-	}
-	attempt := slices.Contains(AttemptEvents, t)
-	envelope := object{
-		{"id", object{{"type", "string"}, {"pattern", "^evt_[0-9a-f-]{36}$"}, {"description", "the same on every delivery: de-duplicate by it"}}},
-		{"type", object{{"const", t}}},
-		{"timestamp", object{{"type", "string"}, {"format", "date-time"}, {"description", "when it happened, never when it was sent"}}},
-		{"schema", object{{"const", Schema}}},
-		{"sequence", object{{"type", "integer"}, {"minimum", 1}, {"description", "1, 2, 3 … within the attempt, without gaps"}}},
-		{"domain_id", typed("integer", "the tenant")},
-		{"queue", closed(object{
-			{"id", object{{"type", "integer"}}}, {"name", object{{"type", "string"}}},
-			{"type", oneOf("the queue's life cycle", Offline, Inbound, IVR, Preview, Progressive, Predictive, Chat, Task)},
-		})},
-	}
-	if attempt {
-		envelope = append(envelope, member{"data", closed(dataFields(t))},
+func EventSchema(t EventType) []byte { return FormatSchema(FormatStandard, t) }
+
+// standardSchema is the schema of the type's standard body.
+func standardSchema(t EventType) object {
+	o := envelopeFields(t)
+	if slices.Contains(AttemptEvents, t) {
+		o = append(o, member{"data", closed(dataFields(t))},
 			member{"variables", object{
 				{"type", "object"}, {"additionalProperties", object{{"type", "string"}}},
 				{"description", "variables of member and queue; the member's win"},
 			}},
 			member{"ext", extSchema})
 	} else {
-		envelope[4].value = object{{"type", "null"}}
-		envelope[6].value = object{{"anyOf", []any{envelope[6].value, object{{"type", "null"}}}}}
-		envelope = append(envelope, member{"subject", closed(object{
-			{"kind", object{{"type", "string"}}}, {"id", object{{"type", "string"}}},
-		})}, member{"data", closed(otherFields(t))})
+		o = append(o, member{"subject", subjectSchema}, member{"data", closed(otherFields(t))})
 	}
-	schema := append(object{
-		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
-		{"$id", fmt.Sprintf("urn:offhook:event:%s:%d", t, Schema)}, {"title", t},
-	}, closed(envelope)...)
-	return mustJSON(schema)
+	return described(schemaID(t), t, closed(o))
+}
+
+// described puts the members in front that make a schema a document.
+func described(id string, t EventType, schema object) object {
+	return append(object{
+		{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"$id", id}, {"title", t},
+	}, schema...)
+}
+
+var subjectSchema = closed(object{{"kind", object{{"type", "string"}}}, {"id", object{{"type", "string"}}}})
+
+// envelopeFields are the members that every event has, up to its queue.
+func envelopeFields(t EventType) object {
+	queue := closed(object{
+		{"id", object{{"type", "integer"}}}, {"name", object{{"type", "string"}}},
+		{"type", oneOf("the queue's life cycle", Offline, Inbound, IVR, Preview, Progressive, Predictive, Chat, Task)},
+	})
+	sequence := object{{"type", "integer"}, {"minimum", 1}, {"description", "1, 2, 3 … within the attempt, without gaps"}}
+	if !slices.Contains(AttemptEvents, t) {
+		sequence = object{{"type", "null"}}
+		queue = object{{"anyOf", []any{queue, object{{"type", "null"}}}}}
+	}
+	return object{
+		{"id", object{{"type", "string"}, {"pattern", "^evt_[0-9a-f-]{36}$"}, {"description", "the same on every delivery: de-duplicate by it"}}},
+		{"type", object{{"const", t}}},
+		{"timestamp", object{{"type", "string"}, {"format", "date-time"}, {"description", "when it happened, never when it was sent"}}},
+		{"schema", object{{"const", Schema}}},
+		{"sequence", sequence},
+		{"domain_id", typed("integer", "the tenant")},
+		{"queue", queue},
+	}
 }
 
 func dataFields(t EventType) object {
