@@ -62,6 +62,10 @@ type Attempt struct {
 	AMDCause     *string `json:"amd_cause" doc:"What made the detection decide, if the switch said."`
 	RetryAt      *string `json:"retry_at" format:"date-time" doc:"When the member of an outbound queue is tried again; null when he is not."`
 	Test         bool    `json:"test"`
+
+	ParentAttemptID *int64 `json:"parent_attempt_id" doc:"The attempt from which the member was transferred to this one's queue."`
+	ChildAttemptID  *int64 `json:"child_attempt_id" doc:"The attempt to which he was transferred from this one."`
+	PreviousAgentID *int64 `json:"previous_agent_id" doc:"Who handed the conversation over to the agent, if somebody did."`
 }
 
 // AttemptOffer is one open proposal of an attempt to one agent.
@@ -163,6 +167,7 @@ func viewAttempt(a *queue.Attempt) Attempt {
 		Result: orNil(a.Result), ResultReason: orNil(a.ResultReason), Cause: orNil(a.Cause),
 		CodeSource: orNil(a.CodeSource), AMDResult: orNil(a.AMDResult),
 		AMDCause: orNil(a.AMDCause), RetryAt: stamp(a.RetryAt), Test: a.Test,
+		ParentAttemptID: number(a.ParentAttemptID), ChildAttemptID: number(a.ChildAttemptID), PreviousAgentID: number(a.PreviousAgentID),
 	}
 	if v.Variables == nil {
 		v.Variables = map[string]string{}

@@ -76,6 +76,8 @@ func (h *handler) commandRoutes() {
 		"In processing it ends the attempt. During the conversation it is kept, and the attempt leaves as soon as the conversation ends. Up to 5 s after an attempt without processing has left, it is stored beside it."), h.report)
 	register(h, command("renew", "Take more time for processing", "Moves the deadline by the queue's processing_sec, as often as the queue allows."), h.renew)
 	register(h, command("close", "End the conversation", "Of a bridged chat, task or call."), h.close)
+	register(h, command("transfer", "Transfer a member",
+		"To a number, to another queue or to an agent. A blind transfer ends the attempt as transferred; to a queue, the member waits there as a new attempt, `child_attempt_id`. An attended transfer to an agent keeps the attempt, which is his from then on. A member who still waits leaves as withdrawn. For a call the order `switch.transfer` goes out."), h.transfer)
 	register(h, command("cancel", "Cancel an attempt", "In any state. A task that nobody accepted leaves as withdrawn."), h.cancel)
 }
 

@@ -129,3 +129,11 @@ func orNil[S ~string](s S) *string {
 	t := string(s)
 	return &t
 }
+
+// number shows an id that is null when it is 0.
+func number(id int64) *int64 {
+	if id == 0 {
+		return nil
+	}
+	return &id
+}

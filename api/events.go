@@ -159,7 +159,7 @@ func (h *handler) readTimeline(ctx context.Context, c caller, in *AttemptPath) (
 		return nil, err
 	}
 	// Orders to the switch name the attempt too, but are not its story.
-	events = slices.DeleteFunc(events, func(ev queue.Event) bool { return ev.Sequence == 0 })
+	events = slices.DeleteFunc(events, func(ev queue.Event) bool { return ev.Subject != nil && ev.Subject.Kind == "switch" })
 	deliveries, err := h.cfg.Delivery.DeliveriesOfEvents(ctx, c.domain, events)
 	if err != nil {
 		return nil, err

@@ -38,18 +38,18 @@ type SwitchReport struct {
 	AttemptID int64             `json:"attempt_id" doc:"The attempt; or channel_id names it."`
 	ChannelID string            `json:"channel_id" doc:"The switch's id of one of the attempt's legs, which also says which leg it is."`
 	Leg       queue.Leg         `json:"leg" enum:"member,agent"`
-	Event     queue.SwitchEvent `json:"event" doc:"ringing, answered: leg. bridged, bridge_failed, amd, ended, message. For queues that a switch distributes also joined, offered, missed, left. agent_status: the agent's status."`
+	Event     queue.SwitchEvent `json:"event" doc:"ringing, answered: leg. bridged, bridge_failed, amd, ended, message. transferred: where to. For queues that a switch distributes also joined, offered, missed, left. agent_status: the agent's status."`
 	At        time.Time         `json:"at" doc:"When it happened; now when absent. It is clamped between the attempt's last event and now."`
 
 	AgentID        int64  `json:"agent_id"`
 	AgentRef       string `json:"agent_ref" doc:"The agent's name in the switch; one that is not known creates an agent."`
 	AgentName      string `json:"agent_name" doc:"For an agent that is created."`
 	AgentChannelID string `json:"agent_channel_id" doc:"The switch's id of the agent's call."`
-	QueueID        int64  `json:"queue_id" doc:"joined: the queue, or queue_name."`
-	QueueName      string `json:"queue_name" doc:"joined: a name that is not known creates an external queue."`
+	QueueID        int64  `json:"queue_id" doc:"joined, transferred: the queue, or queue_name."`
+	QueueName      string `json:"queue_name" doc:"joined, transferred: a name that is not known creates an external queue."`
 	OfferNo        int    `json:"offer_no"`
 
-	Reason       string       `json:"reason" doc:"missed: why. ended: transfer_blind or transfer_attended when the leg went on elsewhere. agent_status: what goes with the status."`
+	Reason       string       `json:"reason" doc:"missed: why. ended: transfer_blind or transfer_attended when the leg went on elsewhere. transferred: transfer_attended, else it was blind. agent_status: what goes with the status."`
 	ResultReason queue.Reason `json:"result_reason" doc:"left: the fine result."`
 	Cause        queue.Cause  `json:"cause" doc:"Why the leg ended, by its FreeSWITCH name, such as USER_BUSY."`
 	SIPCode      int          `json:"sip_code"`

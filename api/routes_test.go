@@ -46,6 +46,7 @@ var routes = []route{
 	{"POST", "/v1/attempts/{processing}/renew", "operator", `{"agent_id":{holder}}`, 200},
 	{"POST", "/v1/attempts/{bridged}/close", "operator", `{"agent_id":{holder}}`, 200},
 	{"POST", "/v1/attempts/{offered}/cancel", "operator", "", 200},
+	{"POST", "/v1/attempts/{bridged}/transfer", "operator", `{"queue_id":{other}}`, 200},
 	{"POST", "/v1/reports", "operator", `[{"event":"ended","attempt_id":1,"leg":"member"}]`, 200},
 	{"GET", "/v1/events", "analyst", "", 200},
 	{"GET", "/v1/events/{event}", "analyst", "", 200},
@@ -80,6 +81,9 @@ func (s *site) make(r route) (path, body string) {
 		body = strings.ReplaceAll(body, "{"+name+"}", value)
 	}
 	put("fresh", fmt.Sprintf("queue %d", s.clock.next()))
+	if strings.Contains(body, "{other}") {
+		put("other", s.queue(map[string]any{"name": fmt.Sprintf("queue %d", s.clock.next()), "type": "task"}))
+	}
 	for _, name := range names {
 		if !strings.Contains(path, "{"+name+"}") {
 			continue

@@ -93,6 +93,15 @@ type Attempt struct {
 	Accepted     int       `json:"accepted_offer_no,omitempty"`
 	AgentChannel string    `json:"agent_channel_id,omitempty"`
 
+	// ParentAttemptID is the attempt from which the member was transferred to this
+	// one's queue, ChildAttemptID the one to which this one's was; 0 = none.
+	// Transfers counts the agents who handed the conversation over, and
+	// PreviousAgentID is the last of them (engine.md B.10, 13).
+	ParentAttemptID int64 `json:"parent_attempt_id,omitempty"`
+	ChildAttemptID  int64 `json:"child_attempt_id,omitempty"`
+	Transfers       int   `json:"transfers,omitempty"`
+	PreviousAgentID int64 `json:"previous_agent_id,omitempty"`
+
 	// WaitUntil ends the waiting; ProcessingUntil the processing; TalkUntil is
 	// the conversation's safety net or a chat's idle limit, and TalkReason which
 	// of them; all zero when not running.

@@ -172,6 +172,8 @@ const (
 	SwitchOffered      SwitchEvent = "offered"
 	SwitchMissed       SwitchEvent = "missed"
 	SwitchLeft         SwitchEvent = "left"
+	// SwitchTransferred belongs to every queue.
+	SwitchTransferred SwitchEvent = "transferred"
 )
 
 // SwitchReport is one report of a switch. The attempt is named by AttemptID or
@@ -188,9 +190,14 @@ const (
 //	bridge_failed       Cause, SIPCode; Leg member when the member leg is gone,
 //	                    so that the attempt cannot wait again
 //	amd                 AMDResult; Reason for what made it decide
-//	ended               Leg, Cause, SIPCode; Reason transfer_blind or
-//	                    transfer_attended when the leg went on elsewhere
+//	ended               Leg, Cause, SIPCode; Reason transfer_blind,
+//	                    transfer_attended or transferred (= blind) when the leg
+//	                    went on elsewhere
 //	message             Leg
+//	transferred         where to: QueueID or QueueName; AgentID or AgentRef +
+//	                    AgentName, AgentChannelID, for another agent who has the
+//	                    conversation now (Reason transfer_attended); Destination or
+//	                    nothing for elsewhere. Reason transfer_attended, else blind
 //	joined (external)   QueueID or QueueName, MemberChannelID, Destination,
 //	                    MemberName, DialAt, MemberAnsweredAt, Variables, Priority
 //	offered (external)  AgentID or AgentRef + AgentName, AgentChannelID

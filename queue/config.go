@@ -16,6 +16,10 @@ func (e *Engine) Needs(cmd Command) int {
 		return zero(c.AttemptID)
 	case Dial:
 		return zero(c.AttemptID)
+	case Transfer:
+		if c.ToQueueID != 0 {
+			return zero(c.NewID)
+		}
 	case SaveQueue:
 		return zero(c.Queue.ID)
 	case SaveAgent:
@@ -25,6 +29,14 @@ func (e *Engine) Needs(cmd Command) int {
 	case SwitchReport:
 		switch c.Event {
 		case SwitchJoined:
+			if e.queueFor(c) == nil {
+				return 2
+			}
+			return 1
+		case SwitchTransferred:
+			if c.QueueID == 0 && c.QueueName == "" {
+				return unknownAgent(c.AgentID, c.AgentRef)
+			}
 			if e.queueFor(c) == nil {
 				return 2
 			}
@@ -54,6 +66,9 @@ func WithIDs(cmd Command, ids ...int64) Command {
 		return c
 	case Dial:
 		c.AttemptID = ids[0]
+		return c
+	case Transfer:
+		c.NewID = ids[0]
 		return c
 	case SaveQueue:
 		c.Queue.ID = ids[0]

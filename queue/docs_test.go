@@ -3,7 +3,7 @@ package queue
 import (
 	"os"
 	"regexp"
-	"strings"
+	"slices"
 	"testing"
 )
 
@@ -29,7 +29,7 @@ func TestEventsPage(t *testing.T) {
 	}
 	for _, typ := range EventTypes {
 		missing("type", string(typ))
-		if strings.HasPrefix(string(typ), "attempt.") {
+		if slices.Contains(AttemptEvents, typ) {
 			missing("field", Fields(typ)...)
 		} else {
 			missing("field", otherFields(typ).names()...)

@@ -30,11 +30,15 @@ const (
 
 // The other events on the log (engine.md B.15d).
 const (
-	EventAgentState   EventType = "agent.state"
-	EventSwitchDial   EventType = "switch.dial"
-	EventSwitchRing   EventType = "switch.ring"
-	EventSwitchBridge EventType = "switch.bridge"
-	EventSwitchHangup EventType = "switch.hangup"
+	// EventAgentChanged: an attended transfer has given a bridged attempt to
+	// another agent. No endpoint gets it without naming it.
+	EventAgentChanged   EventType = "attempt.agent_changed"
+	EventAgentState     EventType = "agent.state"
+	EventSwitchDial     EventType = "switch.dial"
+	EventSwitchRing     EventType = "switch.ring"
+	EventSwitchBridge   EventType = "switch.bridge"
+	EventSwitchHangup   EventType = "switch.hangup"
+	EventSwitchTransfer EventType = "switch.transfer"
 )
 
 // AttemptEvents lists the eight queue events; an endpoint that names no events
@@ -47,9 +51,9 @@ var AttemptEvents = []EventType{
 // Schema is the version of the event body: the envelope's `schema`.
 const Schema = 1
 
-// Subject says what an event outside attempt.* is about: its lane.
+// Subject says what an event other than the eight is about: its lane.
 type Subject struct {
-	Kind string `json:"kind"` // agent, switch, endpoint, task
+	Kind string `json:"kind"` // attempt, agent, switch, endpoint, task
 	ID   string `json:"id"`
 }
 
@@ -137,6 +141,9 @@ type Ext struct {
 	// ended_at and the event.
 	WaitSec int64
 	Test    bool
+	// PreviousAgentID is who handed the conversation over by the last attended
+	// transfer; 0 before one, and then not in the body at all.
+	PreviousAgentID int64
 }
 
 // AgentStateData is the data of an agent.state event: the agent's status, and
@@ -154,7 +161,47 @@ type AgentStateData struct {
 	AttemptID *int64 `json:"attempt_id"`
 }
 
-// Order is the data of switch.* events: what the switch shall do now. Dial:
+// AgentChangedData is the data of an attempt.agent_changed event: the agent who
+// has the conversation now, and the one who had it.
+type AgentChangedData struct {
+	AttemptID              int64   `json:"attempt_id"`
+	Channel                Channel `json:"channel"`
+	MemberChannelID        *string `json:"member_channel_id"` // null for tasks
+	AgentID                int64   `json:"agent_id"`
+	AgentName              string  `json:"agent_name"`
+	UserID                 *int64  `json:"user_id"`         // null when he has none
+	AgentExtension         *string `json:"agent_extension"` // null when he has none
+	AgentChannelID         string  `json:"agent_channel_id"`
+	PreviousAgentID        int64   `json:"previous_agent_id"`
+	PreviousAgentName      string  `json:"previous_agent_name"`
+	PreviousAgentChannelID string  `json:"previous_agent_channel_id"`
+}
+
+// TransferOrder is the data of a switch.transfer event: connect the member's leg
+// with somebody else, or, when it names a queue, keep it for him. An order to
+// hang up the agent's leg follows.
+type TransferOrder struct {
+	Order           string  `json:"order"` // transfer
+	AttemptID       int64   `json:"attempt_id"`
+	MemberChannelID *string `json:"member_channel_id"`
+	// AgentID and AgentChannelID are who transfers; null when nobody talks.
+	AgentID        *int64  `json:"agent_id"`
+	AgentChannelID *string `json:"agent_channel_id"`
+	Attended       bool    `json:"attended"`
+	// To is the number; ToAgentID and ToAgentRef the agent behind it, and
+	// ToChannelID his leg when the conversation is handed over to him.
+	To          *string `json:"to"`
+	ToAgentID   *int64  `json:"to_agent_id"`
+	ToAgentRef  *string `json:"to_agent_ref"`
+	ToChannelID *string `json:"to_channel_id"`
+	// ToQueueID and ToQueueName are where the member waits now, as the attempt
+	// ChildAttemptID.
+	ToQueueID      *int64  `json:"to_queue_id"`
+	ToQueueName    *string `json:"to_queue_name"`
+	ChildAttemptID *int64  `json:"child_attempt_id"`
+}
+
+// Order is the data of the other switch.* events: what the switch shall do now. Dial:
 // call the member. Ring: call the agent. Bridge: connect the two channels.
 // Hangup: end the leg's channel with the cause. An adapter answers with
 // reports; an order that is not answered by its deadline runs into the

@@ -9,7 +9,7 @@ func EventExample(t EventType) []byte { return FormatExample(FormatStandard, t) 
 // FormatExample returns an example body of the type in the format, or nil for a
 // type that is not published.
 func FormatExample(f Format, t EventType) []byte {
-	for _, log := range [...][]Event{exampleLog(), previewLog(), noticeLog()} {
+	for _, log := range [...][]Event{exampleLog(), previewLog(), transferLog(), noticeLog()} {
 		for i := range log {
 			if log[i].Type == t {
 				return log[i].AppendBody(nil, f)
@@ -82,5 +82,23 @@ func previewLog() []Event {
 	x.do(0, SwitchReport{AttemptID: 90072, Event: SwitchBridged})
 	x.do(60*time.Second, SwitchReport{AttemptID: 90072, Leg: LegMember, Event: SwitchEnded})
 	x.do(20*time.Second, Report{AttemptID: 90072, Result: ResultSuccess})
+	return x.log
+}
+
+// transferLog is a caller who is handed over to another agent, who sends him on
+// to a second queue.
+func transferLog() []Event {
+	x := newExample()
+	number, first, second, user := "+12025550101", "1001", "1002", int64(502)
+	x.do(0, SaveQueue{Queue: DefaultQueue(7, "sales", Inbound)})
+	x.do(0, SaveQueue{Queue: DefaultQueue(9, "billing", Inbound)})
+	x.do(0, SaveAgent{Agent: Agent{ID: 21, Name: "Anna Berg", Extension: &first, Queues: []int64{7}}})
+	x.do(0, SaveAgent{Agent: Agent{ID: 22, Name: "Boris Kim", UserID: &user, Extension: &second, Queues: []int64{9}}})
+	x.do(0, SetAgentStatus{AgentID: 21, Status: StatusOnline})
+	x.do(0, SetAgentStatus{AgentID: 22, Status: StatusOnline})
+	x.do(30*time.Second, Join{AttemptID: 90073, QueueID: 7, Destination: &number, MemberChannelID: "sw-77"})
+	x.do(6*time.Second, Accept{AttemptID: 90073, AgentID: 21, Bridged: true})
+	x.do(40*time.Second, Transfer{AttemptID: 90073, AgentID: 21, ToAgentID: 22, Attended: true})
+	x.do(20*time.Second, Transfer{AttemptID: 90073, AgentID: 22, ToQueueID: 9, NewID: 90074})
 	return x.log
 }

@@ -21,8 +21,9 @@ func (s *step) joinedAtSwitch(c SwitchReport) error {
 	if c.MemberChannelID == "" || c.Destination == nil {
 		return invalid("member_channel_id", "joined needs member_channel_id and destination")
 	}
+	open := s.e.attempts[s.e.legs.of(c.MemberChannelID)]
 	if q != nil {
-		if open := s.e.attempts[s.e.legs.of(c.MemberChannelID)]; open != nil && open.Queue.ID == q.cfg.ID {
+		if open != nil && open.Queue.ID == q.cfg.ID && open.EndedAt.IsZero() {
 			s.res.Attempt = &open.Attempt
 			s.res.Dropped = "this channel has joined the queue already"
 			return nil
@@ -33,10 +34,7 @@ func (s *step) joinedAtSwitch(c SwitchReport) error {
 	}
 	id, ids = ids[len(ids)-1], ids[:len(ids)-1]
 	if q == nil {
-		cfg := ExternalQueue(ids[0], truncate(c.QueueName))
-		s.e.putQueue(&cfg)
-		s.res.Changed = append(s.res.Changed, &cfg)
-		q = s.e.queues[cfg.ID]
+		q = s.createExternal(c.QueueName, ids[0])
 	}
 	s.at = notAfter(c.At, s.now)
 	a := s.newAttempt(q, Join{
@@ -44,6 +42,7 @@ func (s *step) joinedAtSwitch(c SwitchReport) error {
 		MemberChannelID: c.MemberChannelID, DialAt: c.DialAt, MemberAnsweredAt: c.MemberAnsweredAt,
 		MemberUnanswered: c.MemberUnanswered, Priority: c.Priority, Variables: c.Variables,
 	})
+	s.followFrom(a, open)
 	s.fire(a, EventJoined, nil)
 	return nil
 }

@@ -75,7 +75,8 @@ func (a *Attempt) ext(typ EventType, t time.Time, o *Offer) *Ext {
 	x := &Ext{
 		State: a.State, JoinedAt: a.JoinedAt, DialAt: a.DialAt, MemberAnsweredAt: a.MemberAnsweredAt,
 		OfferingAt: a.OfferingAt, BridgedAt: a.BridgedAt, EndedAt: a.EndedAt, LeavingAt: a.LeavingAt,
-		OfferNo: a.OfferNo, AgentCause: a.AgentCause, AMDCause: a.AMDCause, WaitSec: a.waitSec(t), Test: a.Test,
+		OfferNo: a.OfferNo, ParentAttemptID: a.ParentAttemptID, ChildAttemptID: a.ChildAttemptID,
+		PreviousAgentID: a.PreviousAgentID, AgentCause: a.AgentCause, AMDCause: a.AMDCause, WaitSec: a.waitSec(t), Test: a.Test,
 	}
 	if o != nil {
 		x.OfferNo = o.No
@@ -172,13 +173,22 @@ func (s *step) order(a *attempt, typ EventType, o *Offer, end *hangup) {
 	if end != nil {
 		d.Leg, d.Cause = &end.leg, &end.cause
 		kind += "." + string(end.leg)
+		if a.Transfers > 0 { // each agent of the offer has a leg of his own
+			kind += "." + strconv.Itoa(a.Transfers)
+		}
 	}
+	s.emitOrder(a, typ, kind, no, d.appendJSON(make([]byte, 0, 512)))
+}
+
+// emitOrder appends an order with its data; kind and no make its id, so they are
+// used once in the attempt.
+func (s *step) emitOrder(a *attempt, typ EventType, kind string, no int, data []byte) {
 	ref := a.Queue
 	s.emit(Event{
 		ID: s.e.domain.derive(kind, a.ID, no), Type: typ, DomainID: s.e.domain.ID, At: s.when(a),
 		Queue: &ref, AttemptID: a.ID,
 		Subject: &Subject{Kind: "switch", ID: strconv.FormatInt(a.ID, 10)},
-		Data:    d.appendJSON(make([]byte, 0, 512)),
+		Data:    data,
 	})
 }
 

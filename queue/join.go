@@ -9,23 +9,19 @@ import (
 // join brings a subscriber into a queue that the engine distributes.
 func (s *step) join(c Join) error {
 	q := s.e.queues[c.QueueID]
+	if err := mayEnter(q, c.QueueID); err != nil {
+		return err
+	}
+	open := s.e.attempts[s.e.legs.of(c.MemberChannelID)]
 	switch {
-	case q == nil:
-		return refuse(CodeUnknownQueue, "no queue %d", c.QueueID)
-	case q.cfg.Type.Outbound():
-		return refuse(CodeBadState, "queue %q is %s: its members are dialled, they do not join", q.cfg.Name, q.cfg.Type)
 	case q.cfg.Distribution == DistributionExternal:
 		return refuse(CodeBadState, "queue %q is distributed by a switch; its adapter reports who joined", q.cfg.Name)
-	case !q.cfg.Enabled:
-		return refuse(CodeQueueDisabled, "queue %q is disabled", q.cfg.Name)
-	case q.cfg.MaxWaiting > 0 && q.waiting.size >= q.cfg.MaxWaiting:
-		return refuse(CodeQueueFull, "queue %q has %d waiting, its limit", q.cfg.Name, q.cfg.MaxWaiting)
 	case c.Destination == nil && q.cfg.Type != Task:
 		return invalid("destination", "a call or chat needs a destination: the subscriber's address")
 	case c.MemberChannelID != "" && q.cfg.Type == Task:
 		return invalid("member_channel_id", "a task has no member leg")
-	case c.MemberChannelID != "" && s.e.legs.of(c.MemberChannelID) != 0:
-		return refuse(CodeLostRace, "channel %q is already in attempt %d", c.MemberChannelID, s.e.legs.of(c.MemberChannelID))
+	case open != nil && open.EndedAt.IsZero():
+		return refuse(CodeLostRace, "channel %q is already in attempt %d", c.MemberChannelID, open.ID)
 	case s.e.attempts[c.AttemptID] != nil || c.AttemptID <= 0:
 		return invalid("attempt_id", "a join needs a fresh attempt id")
 	}
@@ -33,8 +29,37 @@ func (s *step) join(c Join) error {
 		return err
 	}
 	a := s.newAttempt(q, c)
+	s.followFrom(a, open)
 	s.fire(a, EventJoined, nil)
 	return nil
+}
+
+// mayEnter refuses whom the queue takes in from nowhere: neither who joins nor
+// who is transferred.
+func mayEnter(q *queueState, id int64) error {
+	switch {
+	case q == nil:
+		return refuse(CodeUnknownQueue, "no queue %d", id)
+	case q.cfg.Type.Outbound():
+		return refuse(CodeBadState, "queue %q is %s: its members are dialled, they do not join", q.cfg.Name, q.cfg.Type)
+	case !q.cfg.Enabled:
+		return refuse(CodeQueueDisabled, "queue %q is disabled", q.cfg.Name)
+	case q.cfg.Distribution == DistributionEngine && q.cfg.MaxWaiting > 0 && q.waiting.size >= q.cfg.MaxWaiting:
+		return refuse(CodeQueueFull, "queue %q has %d waiting, its limit", q.cfg.Name, q.cfg.MaxWaiting)
+	default:
+		return nil
+	}
+}
+
+// followFrom links the attempt with the one from which its member was
+// transferred, when the agent there still works on the result: the switch
+// brought him back by itself.
+func (s *step) followFrom(a, from *attempt) {
+	if from == nil || from.EndReason != ReasonTransferred || from.ChildAttemptID != 0 {
+		return
+	}
+	a.ParentAttemptID, from.ChildAttemptID = from.ID, a.ID
+	s.touch(from)
 }
 
 // create makes an attempt of what is common to all types.

@@ -137,6 +137,9 @@ func (x *Ext) AppendJSON(b []byte) []byte {
 	b = appendName(append(b, `,"sip_code_source":`...), x.SIPCodeSource)
 	b = strconv.AppendInt(append(b, `,"wait_sec":`...), x.WaitSec, 10)
 	b = strconv.AppendBool(append(b, `,"test":`...), x.Test)
+	if x.PreviousAgentID != 0 {
+		b = strconv.AppendInt(append(b, `,"previous_agent_id":`...), x.PreviousAgentID, 10)
+	}
 	return append(b, '}')
 }
 
@@ -162,6 +165,7 @@ type extJSON struct {
 	SIPCodeSource      string       `json:"sip_code_source"`
 	WaitSec            int64        `json:"wait_sec"`
 	Test               bool         `json:"test"`
+	PreviousAgentID    int64        `json:"previous_agent_id"`
 }
 
 // UnmarshalJSON reads what AppendJSON wrote, also after a trip through jsonb.

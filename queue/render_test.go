@@ -31,6 +31,28 @@ func TestOtherDataIsWhatItsTagsSay(t *testing.T) {
 			t.Errorf("got\n%s, want\n%s", got, want)
 		}
 	}
+	for _, d := range []AgentChangedData{
+		{Channel: ChannelTask},
+		{
+			AttemptID: number, Channel: channel, MemberChannelID: &text, AgentID: number, AgentName: text, UserID: &number, AgentExtension: &text,
+			AgentChannelID: text, PreviousAgentID: number, PreviousAgentName: text, PreviousAgentChannelID: text,
+		},
+	} {
+		if got, want := string(d.appendJSON(nil)), reflected(d); got != want {
+			t.Errorf("got\n%s, want\n%s", got, want)
+		}
+	}
+	for _, d := range []TransferOrder{
+		{Order: "transfer"},
+		{
+			Order: "transfer", AttemptID: number, MemberChannelID: &text, AgentID: &number, AgentChannelID: &text, Attended: true, To: &text,
+			ToAgentID: &number, ToAgentRef: &text, ToChannelID: &text, ToQueueID: &number, ToQueueName: &text, ChildAttemptID: &number,
+		},
+	} {
+		if got, want := string(d.appendJSON(nil)), reflected(d); got != want {
+			t.Errorf("got\n%s, want\n%s", got, want)
+		}
+	}
 	for _, d := range []Order{
 		{Order: "ring"},
 		{

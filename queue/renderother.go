@@ -2,7 +2,7 @@ package queue
 
 import "strconv"
 
-// The data of the events outside attempt.* is rendered like that of the others:
+// The data of the events beside the eight is rendered like that of the others:
 // appended, not reflected, because a call has more of them. A test holds the
 // bytes to the struct tags.
 
@@ -42,5 +42,37 @@ func (d *Order) appendJSON(b []byte) []byte {
 	} else {
 		b = strconv.AppendInt(b, int64(*d.AMDTotalAnalysisMs), 10)
 	}
+	return append(b, '}')
+}
+
+func (d *AgentChangedData) appendJSON(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"attempt_id":`...), d.AttemptID, 10)
+	b = appendString(append(b, `,"channel":`...), string(d.Channel))
+	b = appendText(append(b, `,"member_channel_id":`...), d.MemberChannelID)
+	b = strconv.AppendInt(append(b, `,"agent_id":`...), d.AgentID, 10)
+	b = appendString(append(b, `,"agent_name":`...), d.AgentName)
+	b = appendNumber(append(b, `,"user_id":`...), d.UserID)
+	b = appendText(append(b, `,"agent_extension":`...), d.AgentExtension)
+	b = appendString(append(b, `,"agent_channel_id":`...), d.AgentChannelID)
+	b = strconv.AppendInt(append(b, `,"previous_agent_id":`...), d.PreviousAgentID, 10)
+	b = appendString(append(b, `,"previous_agent_name":`...), d.PreviousAgentName)
+	b = appendString(append(b, `,"previous_agent_channel_id":`...), d.PreviousAgentChannelID)
+	return append(b, '}')
+}
+
+func (d *TransferOrder) appendJSON(b []byte) []byte {
+	b = appendString(append(b, `{"order":`...), d.Order)
+	b = strconv.AppendInt(append(b, `,"attempt_id":`...), d.AttemptID, 10)
+	b = appendText(append(b, `,"member_channel_id":`...), d.MemberChannelID)
+	b = appendNumber(append(b, `,"agent_id":`...), d.AgentID)
+	b = appendText(append(b, `,"agent_channel_id":`...), d.AgentChannelID)
+	b = strconv.AppendBool(append(b, `,"attended":`...), d.Attended)
+	b = appendText(append(b, `,"to":`...), d.To)
+	b = appendNumber(append(b, `,"to_agent_id":`...), d.ToAgentID)
+	b = appendText(append(b, `,"to_agent_ref":`...), d.ToAgentRef)
+	b = appendText(append(b, `,"to_channel_id":`...), d.ToChannelID)
+	b = appendNumber(append(b, `,"to_queue_id":`...), d.ToQueueID)
+	b = appendText(append(b, `,"to_queue_name":`...), d.ToQueueName)
+	b = appendNumber(append(b, `,"child_attempt_id":`...), d.ChildAttemptID)
 	return append(b, '}')
 }

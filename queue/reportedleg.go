@@ -71,6 +71,10 @@ func (s *step) reportedAgent(c SwitchReport) int64 {
 // who is connected, not one who was rung before or beside him.
 func (s *step) inConversation(a *attempt, c SwitchReport) bool {
 	switch {
+	case a.Transfers > 0 && c.ChannelID != a.AgentChannel && c.AgentChannelID != a.AgentChannel && !c.namesAgent():
+		return false // two agents have had a leg: which one is meant is not said
+	case a.Transfers > 0 && c.namesAgent():
+		return s.reportedAgent(c) == a.Agent.ID
 	case c.OfferNo != 0:
 		return c.OfferNo == a.Accepted
 	case c.namesAgent():

@@ -6,8 +6,10 @@ import (
 )
 
 // EventTypes lists every type on the log that has a published schema.
-var EventTypes = slices.Concat(AttemptEvents,
-	[]EventType{EventAgentState, EventSwitchDial, EventSwitchRing, EventSwitchBridge, EventSwitchHangup}, NoticeEvents)
+var EventTypes = slices.Concat(AttemptEvents, []EventType{
+	EventAgentChanged, EventAgentState,
+	EventSwitchDial, EventSwitchRing, EventSwitchBridge, EventSwitchTransfer, EventSwitchHangup,
+}, NoticeEvents)
 
 // object is a JSON object that keeps the order of its members.
 type object []member
@@ -120,7 +122,18 @@ func Fields(t EventType) []string {
 	return names
 }
 
-var extSchema = closed(object{
+var extSchema = object{
+	{"type", "object"}, {"properties", slices.Concat(extFields, extSometimes)},
+	{"required", extFields.names()}, {"additionalProperties", false},
+}
+
+// extSometimes are the keys of ext that come only with what they tell of.
+var extSometimes = object{
+	{"previous_agent_id", object{{"type", "integer"}, {"description", "the agent who handed the conversation over by the last attended transfer; only after one"}}},
+}
+
+// extFields are the keys of ext that are always there.
+var extFields = object{
 	{"state", nullable("string", "state of the attempt after the event")},
 	{"joined_at", instantField("attempt created")},
 	{"dial_at", instantField("dialling began, or the call reached the switch")},
@@ -141,7 +154,7 @@ var extSchema = closed(object{
 	{"sip_code_source", object{{"enum", []any{"adapter", "derived", nil}}, {"description", "whether call_sip_code was received or derived from the cause"}}},
 	{"wait_sec", object{{"type", "integer"}, {"minimum", 0}, {"description", "seconds from joined_at to the first of bridged_at, ended_at and this event"}}},
 	{"test", typed("boolean", "a test attempt")},
-})
+}
 
 // EventSchema returns the JSON Schema (2020-12) of the type's body in the format
 // `standard`, or nil for a type that is not published.
@@ -204,12 +217,17 @@ func dataFields(t EventType) object {
 	return o
 }
 
-// otherFields are the data fields of the types outside attempt.*.
+// otherFields are the data fields of the types beside the eight.
 func otherFields(t EventType) object {
 	if fields := noticeFields(t); fields != nil {
 		return fields
 	}
-	if t == EventAgentState {
+	switch t {
+	case EventAgentChanged:
+		return agentChangedFields
+	case EventSwitchTransfer:
+		return transferFields
+	case EventAgentState:
 		return object{
 			{"agent_id", typed("integer", "the agent")}, {"agent_name", typed("string", "his name")},
 			{"status", oneOf("what he says of himself", StatusOnline, StatusOffline, StatusPause, StatusBreakOut)},

@@ -7,11 +7,13 @@ type step struct {
 	e *Engine
 	// now is the instant of the command; at is when the thing happened that it
 	// reports, which may be earlier for a switch's report.
-	now, at  time.Time
-	ended    string // the agent leg whose end the command reports
-	res      Result
-	attempts []*attempt    // changed, in order of first change
-	agents   []*agentState // changed, in order of first change
+	now, at time.Time
+	ended   string // the agent leg whose end the command reports
+	// reportedTransfer: the switch has transferred already what the step carries out.
+	reportedTransfer bool
+	res              Result
+	attempts         []*attempt    // changed, in order of first change
+	agents           []*agentState // changed, in order of first change
 }
 
 // Step carries out cmd at the instant at. On an error, always an *Error,
@@ -48,6 +50,8 @@ func (s *step) carryOut(cmd Command) error {
 		return s.close(c)
 	case Cancel:
 		return s.cancel(c)
+	case Transfer:
+		return s.transfer(c)
 	case SetAgentStatus:
 		return s.setAgentStatus(c)
 	case SwitchReport:

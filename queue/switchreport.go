@@ -35,6 +35,9 @@ func (s *step) switchReport(c SwitchReport) error {
 	s.at = notAfter(c.At, s.now)
 	s.at = s.when(a)
 	s.res.Attempt = &a.Attempt
+	if c.Event == SwitchTransferred {
+		return s.transferredAtSwitch(a, c)
+	}
 	if a.external() {
 		return s.externalReport(a, c)
 	}
@@ -48,7 +51,7 @@ func (s *step) switchReport(c SwitchReport) error {
 func (c *SwitchReport) validate() error {
 	switch c.Event {
 	case SwitchRinging, SwitchAnswered, SwitchBridged, SwitchBridgeFailed, SwitchAMD, SwitchEnded,
-		SwitchMessage, SwitchJoined, SwitchOffered, SwitchMissed, SwitchLeft:
+		SwitchMessage, SwitchJoined, SwitchOffered, SwitchMissed, SwitchLeft, SwitchTransferred:
 	default:
 		return invalid("event", "this event of a switch is not known")
 	}
@@ -256,7 +259,7 @@ func gaveUp(a *attempt) Cause {
 func endOfCall(c SwitchReport) ending {
 	end := ending{result: ResultSuccess, reason: ReasonServed, cause: c.Cause, sip: c.SIPCode}
 	switch {
-	case c.Reason == "transfer_blind":
+	case c.Reason == "transfer_blind" || c.Reason == string(ReasonTransferred):
 		end = ending{result: ResultSuccess, reason: ReasonTransferred, cause: CauseBlindTransfer}
 	case c.Reason == "transfer_attended":
 		end = ending{result: ResultSuccess, reason: ReasonTransferred, cause: CauseAttendedTransfer}

@@ -20,6 +20,10 @@ func (p *play) show(ev Event, whole bool) string {
 		return line + p.showAttempt(ev)
 	case ev.Type == EventAgentState:
 		return line + p.showAgent(ev)
+	case ev.Type == EventAgentChanged:
+		return line + p.showAgentChanged(ev)
+	case ev.Type == EventSwitchTransfer:
+		return line + p.showTransfer(ev)
 	default:
 		return line + p.showOrder(ev)
 	}
@@ -87,6 +91,15 @@ func (p *play) showAttempt(ev Event) string {
 	}
 	if l.AttemptSeq > 1 {
 		b.add("attempt_seq", fmt.Sprint(l.AttemptSeq))
+	}
+	if x.ParentAttemptID != 0 {
+		b.add("parent", p.attemptName(x.ParentAttemptID))
+	}
+	if x.ChildAttemptID != 0 {
+		b.add("child", p.attemptName(x.ChildAttemptID))
+	}
+	if x.PreviousAgentID != 0 {
+		b.add("previous", p.names[key("agent", x.PreviousAgentID)])
 	}
 	if !x.RetryAt.IsZero() {
 		b.add("retry", second(x.RetryAt))
@@ -191,4 +204,47 @@ func (p *play) attemptName(id int64) string {
 		p.last = id
 	}
 	return p.names[k]
+}
+
+func (p *play) showAgentChanged(ev Event) string {
+	var d AgentChangedData
+	if err := json.Unmarshal(ev.Data, &d); err != nil {
+		p.t.Fatal(err)
+	}
+	var b pairs
+	fmt.Fprintf(&b, "%s agent_changed %s", p.attemptName(d.AttemptID), d.AgentName)
+	b.add("extension", d.AgentExtension)
+	b.add("agent_leg", p.leg(&d.AgentChannelID))
+	b.add("member_leg", p.leg(d.MemberChannelID))
+	b.add("previous", d.PreviousAgentName)
+	b.add("previous_leg", p.leg(&d.PreviousAgentChannelID))
+	return b.String()
+}
+
+func (p *play) showTransfer(ev Event) string {
+	var d TransferOrder
+	if err := json.Unmarshal(ev.Data, &d); err != nil {
+		p.t.Fatal(err)
+	}
+	var b pairs
+	b.WriteString("  order transfer")
+	b.add("member_leg", p.leg(d.MemberChannelID))
+	if d.AgentID != nil {
+		b.add("agent", p.names[key("agent", *d.AgentID)])
+	}
+	b.add("agent_leg", p.leg(d.AgentChannelID))
+	if d.Attended {
+		b.add("attended", "true")
+	}
+	b.add("to", d.To)
+	if d.ToAgentID != nil {
+		b.add("to_agent", p.names[key("agent", *d.ToAgentID)])
+	}
+	b.add("to_ref", d.ToAgentRef)
+	b.add("to_leg", p.leg(d.ToChannelID))
+	b.add("to_queue", d.ToQueueName)
+	if d.ChildAttemptID != nil {
+		b.add("child", p.attemptName(*d.ChildAttemptID))
+	}
+	return b.String()
 }

@@ -208,6 +208,8 @@ func (p *play) translate(w words) Command {
 		return Close{AttemptID: p.attempt(w), AgentID: p.named(w.take("agent"))}
 	case "cancel":
 		return Cancel{AttemptID: p.attempt(w)}
+	case "transfer":
+		return p.transfer(w)
 	case "switch":
 		return p.switchReport(w)
 	case "reconcile":
@@ -245,6 +247,22 @@ func (p *play) dial(w words) Command {
 			p.t.Fatal(err)
 		}
 		c.Exclusions = []Exclusion{{AgentID: p.named(name), Until: at(sec)}}
+	}
+	return c
+}
+
+// transfer makes a Transfer of: transfer [attempt] [attended] queue=… | to=… | agent=…
+func (p *play) transfer(w words) Command {
+	p.t.Helper()
+	c := Transfer{
+		AttemptID: p.attempt(w), AgentID: p.named(w.take("by")), ToDestination: w.take("to"), ToAgentID: p.named(w.take("agent")),
+		Attended: w.has("attended"), ToChannelID: w.take("channel"),
+	}
+	if name := w.take("queue"); name != "" {
+		c.ToQueueID = -1
+		if q := p.e.QueueByName(name); q != nil {
+			c.ToQueueID = q.ID
+		}
 	}
 	return c
 }

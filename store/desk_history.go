@@ -15,6 +15,7 @@ var attemptColumns = []string{
 	"misses", "cc_result", "result_reason", "call_cause", "call_sip_code", "sip_code_source",
 	"amd_result", "amd_cause", "agent_cause", "call_bill_sec", "call_duration", "call_voice_sec",
 	"wait_sec", "retry_at", "uncounted", "last_sequence", "test",
+	"parent_attempt_id", "child_attempt_id", "previous_agent_id",
 }
 
 var insertAttempts = insertInto("attempts", attemptColumns)
@@ -49,5 +50,14 @@ func attemptRow(domain *int64, head *desk.Head, a *queue.Attempt, leaving *queue
 	} else {
 		row = append(row, nil, nil, nil, nil)
 	}
-	return append(row, instantOf(&a.RetryAt), &a.Uncounted, &a.Sequence, &a.Test)
+	return append(row, instantOf(&a.RetryAt), &a.Uncounted, &a.Sequence, &a.Test,
+		idOf(&a.ParentAttemptID), idOf(&a.ChildAttemptID), idOf(&a.PreviousAgentID))
+}
+
+// idOf is an id as a column: null when it is 0.
+func idOf(id *int64) *int64 {
+	if *id == 0 {
+		return nil
+	}
+	return id
 }

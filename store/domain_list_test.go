@@ -59,7 +59,7 @@ func TestMigrationsSayWhatIsMissing(t *testing.T) {
 		t.Fatalf("%v, %v", after, err)
 	}
 	for i := range before {
-		if !before[i].AppliedAt.IsZero() || after[i].AppliedAt.IsZero() || after[i].Version != int64(i+1) || after[i].Name == "" {
+		if !before[i].AppliedAt.IsZero() || after[i].AppliedAt.IsZero() || i > 0 && after[i].Version <= after[i-1].Version || after[i].Name == "" {
 			t.Errorf("step %d: before %+v, after %+v", i+1, before[i], after[i])
 		}
 	}

@@ -58,6 +58,7 @@ func appendExt(b []byte, x *queue.Ext) []byte {
 	text("amd_cause", x.AMDCause)
 	text("sip_code_source", x.SIPCodeSource)
 	number("wait_sec", x.WaitSec)
+	number("previous_agent_id", x.PreviousAgentID)
 	if x.Test {
 		b = append(appendName(b, empty, "test"), "true"...)
 	}
@@ -99,6 +100,8 @@ func parseExt(raw []byte, x *queue.Ext) error {
 			x.ParentAttemptID, err = strconv.ParseInt(string(value), 10, 64)
 		case "child_attempt_id":
 			x.ChildAttemptID, err = strconv.ParseInt(string(value), 10, 64)
+		case "previous_agent_id":
+			x.PreviousAgentID, err = strconv.ParseInt(string(value), 10, 64)
 		case "agent_cause":
 			err = parseText(value, &x.AgentCause)
 		case "amd_cause":

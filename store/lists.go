@@ -91,7 +91,8 @@ member_channel_id, cc_attempt_seq, priority, variables, joined_at, dial_at, memb
 member_answered_at, offering_at, agent_answered_at, bridged_at, ended_at, processing_at, reporting_at,
 leaving_at, agent_id, agent_name, user_id, agent_extension, agent_channel_id, offers, misses,
 cc_result, result_reason, call_cause, call_sip_code, sip_code_source, amd_result, amd_cause,
-agent_cause, retry_at, uncounted, last_sequence, test`
+agent_cause, retry_at, uncounted, last_sequence, test,
+coalesce(parent_attempt_id, 0), coalesce(child_attempt_id, 0), coalesce(previous_agent_id, 0)`
 
 // An attempt's leaving is never recorded before its joining happened, so the
 // lower bound prunes partitions.
@@ -161,7 +162,7 @@ func scanFinishedAttempt(row pgx.CollectableRow) (*queue.Attempt, error) {
 		&instants[6], &instants[7], &instants[8], &a.LeavingAt,
 		&agent.id, &agent.name, &agent.userID, &agent.extension, &agent.channel, &a.OfferNo, &a.Misses,
 		&a.Result, &reason, &cause, &code, &source, &amd, &amdCause, &agentCause,
-		&instants[9], &a.Uncounted, &a.Sequence, &a.Test)
+		&instants[9], &a.Uncounted, &a.Sequence, &a.Test, &a.ParentAttemptID, &a.ChildAttemptID, &a.PreviousAgentID)
 	if err != nil {
 		return nil, err
 	}
