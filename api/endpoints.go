@@ -22,6 +22,8 @@ type Endpoint struct {
 	Events         []queue.EventType   `json:"events" doc:"Empty means the eight attempt events."`
 	Queues         []int64             `json:"queues" doc:"Empty means all queues."`
 	Format         queue.Format        `json:"format"`
+	Signature      *string             `json:"signature" enum:"hmac,ed25519" doc:"Null when the server's key ring does not open the secret."`
+	PublicKey      *string             `json:"public_key" doc:"ed25519: what verifies the signatures, as whpk_ and base64."`
 	Profile        dispatcher.Profile  `json:"profile"`
 	Ordering       dispatcher.Ordering `json:"ordering"`
 	MaxInFlight    int                 `json:"max_in_flight"`
@@ -33,13 +35,6 @@ type Endpoint struct {
 	PausedReason   *string             `json:"paused_reason" doc:"The outcome that asked for it."`
 	CreatedAt      *string             `json:"created_at" format:"date-time"`
 	UpdatedAt      *string             `json:"updated_at" format:"date-time"`
-}
-
-// EndpointWithSecret is the answer to a creation, and the only one that shows
-// the secret.
-type EndpointWithSecret struct {
-	Endpoint
-	Secret string `json:"secret" doc:"Verifies the signatures by Standard Webhooks. Keep it now: it is not shown again."`
 }
 
 // EndpointSettings is what an admin decides about an endpoint.
@@ -59,7 +54,8 @@ type EndpointSettings struct {
 // NewEndpoint is the body that registers an endpoint.
 type NewEndpoint struct {
 	EndpointSettings
-	From origin `json:"from" doc:"Where in the log to begin: an instant, or the seq of the last event that it is not owed (0 = the beginning). Absent: with what comes from now on."`
+	Signature dispatcher.Signature `json:"signature" enum:"hmac,ed25519" doc:"How requests are signed: with a shared secret (when absent), or with a private key that only this server has. rotate-secret changes it."`
+	From      origin               `json:"from" doc:"Where in the log to begin: an instant, or the seq of the last event that it is not owed (0 = the beginning). Absent: with what comes from now on."`
 }
 
 // TransformSchema makes everything but the URL optional.
@@ -111,6 +107,7 @@ func (h *handler) endpointRoutes() {
 	register(h, op(http.MethodDelete, "/{id}", "deleteEndpoint", "Delete a webhook endpoint", "What was sent to it stays on record."), h.deleteEndpoint)
 	register(h, op(http.MethodPost, "/{id}/enable", "enableEndpoint", "Enable a webhook endpoint", "It goes on where it stopped, and at once."), h.enableEndpoint)
 	register(h, op(http.MethodPost, "/{id}/disable", "disableEndpoint", "Disable a webhook endpoint", "The log keeps what it misses."), h.disableEndpoint)
+	h.secretRoutes(op)
 	test := op(http.MethodPost, "/{id}/test", "testEndpoint", "Send a test event",
 		"One event with a real signature, whatever the endpoint subscribes to. It is sent while the request waits; the answer tells what came of it.")
 	test.patience = time.Minute // the endpoint itself may have 30 s of it
@@ -137,7 +134,7 @@ func (h *handler) listEndpoints(ctx context.Context, c caller, in *struct{ Page 
 }
 
 func (h *handler) createEndpoint(ctx context.Context, c caller, in *struct{ Body NewEndpoint }) (*endpointCreated, error) {
-	ep := dispatcher.Endpoint{ID: dispatcher.NewEndpointID(), DomainID: c.domain, Secrets: []string{dispatcher.NewSecret()}}
+	ep := dispatcher.Endpoint{ID: dispatcher.NewEndpointID(), DomainID: c.domain, Secrets: []dispatcher.Secret{{Key: dispatcher.NewKey(in.Body.Signature)}}}
 	in.Body.apply(&ep)
 	ep = ep.WithDefaults()
 	if err := ep.Validate(h.cfg.Guard); err != nil {
@@ -155,7 +152,7 @@ func (h *handler) createEndpoint(ctx context.Context, c caller, in *struct{ Body
 	}
 	return &endpointCreated{
 		Location: location("endpoints", ep.ID),
-		Body:     EndpointWithSecret{Endpoint: viewEndpoint(saved), Secret: ep.Secrets[0]},
+		Body:     withSecret(saved),
 	}, nil
 }
 
@@ -304,7 +301,7 @@ func viewEndpoint(ep *dispatcher.Endpoint) Endpoint {
 		ID: ep.ID, URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues,
 		Format: ep.Format, Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
 		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{}, Disabled: ep.Disabled,
-		DisabledReason: orNil(ep.DisabledReason), PausedUntil: stamp(ep.PausedUntil), PausedReason: orNil(ep.PausedReason),
+		Signature: orNil(ep.Signature()), DisabledReason: orNil(ep.DisabledReason), PausedUntil: stamp(ep.PausedUntil), PausedReason: orNil(ep.PausedReason),
 		CreatedAt: stamp(ep.CreatedAt), UpdatedAt: stamp(ep.UpdatedAt),
 	}
 	if v.Events == nil {
@@ -312,6 +309,9 @@ func viewEndpoint(ep *dispatcher.Endpoint) Endpoint {
 	}
 	if v.Queues == nil {
 		v.Queues = []int64{}
+	}
+	if len(ep.Secrets) > 0 {
+		v.PublicKey = orNil(ep.Secrets[0].PublicKey())
 	}
 	for name := range ep.Headers {
 		v.Headers[name] = ep.Headers.Get(name)

@@ -31,7 +31,7 @@ func TestEndpointSettings(t *testing.T) {
 		t.Errorf("changed: %s", changed.raw)
 	}
 	ep, err := s.cfg.Delivery.Endpoint(t.Context(), 1, id)
-	if err != nil || ep.Headers.Get("Authorization") != "Basic c2VjcmV0" || ep.Secrets[0] != secret {
+	if err != nil || ep.Headers.Get("Authorization") != "Basic c2VjcmV0" || ep.Secrets[0].Key != secret {
 		t.Errorf("a hidden value stays as it was: %v, %v", ep.Headers, err)
 	}
 	if off := s.call(s.admin, "POST", "/v1/endpoints/"+id+"/disable", nil).want(200); off.json["disabled"] != true || off.json["disabled_reason"] != "manual" {

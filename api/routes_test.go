@@ -61,6 +61,8 @@ var routes = []route{
 	{"POST", "/v1/endpoints/{endpoint}/enable", "admin", "", 200},
 	{"POST", "/v1/endpoints/{endpoint}/disable", "admin", "", 200},
 	{"POST", "/v1/endpoints/{endpoint}/test", "admin", "", 200},
+	{"POST", "/v1/endpoints/{endpoint}/rotate-secret", "admin", "", 200},
+	{"GET", "/v1/endpoints/{endpoint}/secret", "admin", "", 200},
 	{"GET", "/healthz", "", "", 200},
 	{"GET", "/readyz", "", "", 200},
 	{"GET", "/metrics", "", "", 200},

@@ -85,8 +85,8 @@ func TestRequestSaysWhatItIs(t *testing.T) {
 	m := &dispatchertest.Memory{}
 	r, ep := newReceiver(t, nil)
 	ep.Headers = http.Header{"Authorization": {"Bearer x"}}
-	ep.Secrets = append([]string{dispatcher.NewSecret()}, ep.Secrets...)
-	r.trust(ep.Secrets[0])
+	ep.Secrets = append([]dispatcher.Secret{{Key: dispatcher.NewSecret()}}, ep.Secrets...)
+	r.trust(ep.Secrets[0].Key)
 	ev := m.Append(start, dispatchertest.Attempt(77, 2, start)...)[1]
 	m.Create(ep, dispatcher.Position{RecordedAt: start, Seq: 1})
 	cfg := loopback()
@@ -112,7 +112,7 @@ func TestRequestSaysWhatItIs(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, v, want)
 		}
 	}
-	if err := dispatcher.Verify(got.header, got.body, ep.Secrets[1:], start.Add(time.Minute)); err != nil {
+	if err := dispatcher.Verify(got.header, got.body, []string{ep.Secrets[1].Key}, start.Add(time.Minute)); err != nil {
 		t.Errorf("our own verifier refuses the older secret: %v", err)
 	}
 	if tp := got.header.Get("Traceparent"); len(tp) != 55 || tp[:3] != "00-" {

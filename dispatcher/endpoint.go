@@ -75,8 +75,8 @@ type Endpoint struct {
 	CreatedAt    time.Time
 	// UpdatedAt changes with every change of the settings.
 	UpdatedAt time.Time
-	// Secrets sign every request, newest first: whsec_ and base64.
-	Secrets []string
+	// Secrets sign every request while they last, newest first.
+	Secrets []Secret
 }
 
 // NewEndpointID returns a fresh id: ep_ and a UUIDv7, so that ids sort by their

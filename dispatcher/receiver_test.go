@@ -54,7 +54,7 @@ func newReceiver(t testing.TB, answer func(d *delivery, w http.ResponseWriter)) 
 	r.Server = httptest.NewServer(r)
 	t.Cleanup(r.Close)
 	ep := dispatchertest.Endpoint(r.URL + "/hook?token=hush")
-	r.trust(ep.Secrets[0])
+	r.trust(ep.Secrets[0].Key)
 	return r, ep
 }
 

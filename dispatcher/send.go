@@ -117,7 +117,7 @@ func newRequest(ctx context.Context, t *target, m message, at time.Time) *http.R
 	}
 	set("Webhook-Id", id)
 	set("Webhook-Timestamp", stamp)
-	set("Webhook-Signature", signWith(id, stamp, m.body, t.keys))
+	set("Webhook-Signature", signWith(id, at, m.body, t.keys))
 	set("Offhook-Event", string(m.ev.Type))
 	if m.ev.AttemptID != 0 {
 		set("Offhook-Attempt", strconv.FormatInt(m.ev.AttemptID, 10))

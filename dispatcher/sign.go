@@ -1,8 +1,8 @@
 package dispatcher
 
 import (
+	"crypto/ed25519"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -12,61 +12,61 @@ import (
 	"time"
 )
 
-// secretPrefix begins every secret, so that scanners of leaked secrets know
-// them.
-const secretPrefix = "whsec_"
-
 // tolerance is how far a request's timestamp may be from the receiver's clock.
 const tolerance = 5 * time.Minute
 
-// NewSecret returns a fresh signing secret: whsec_ and the base64 of 32 random
-// bytes.
-func NewSecret() string {
-	var key [32]byte
-	rand.Read(key[:])
-	return secretPrefix + base64.StdEncoding.EncodeToString(key[:])
+// signer is a key that is ready to sign.
+type signer struct {
+	shared  []byte             // of HMAC; nil for Ed25519
+	private ed25519.PrivateKey // of Ed25519
+	until   time.Time          // zero = without end
 }
 
-// secretKey returns the bytes of a secret; its errors do not show it.
-func secretKey(secret string) ([]byte, error) {
-	text, ok := strings.CutPrefix(secret, secretPrefix)
-	if !ok {
-		return nil, errors.New("a secret begins with " + secretPrefix)
+// newSigner reads a key; its errors do not show it.
+func newSigner(s Secret) (signer, error) {
+	out := signer{until: s.Until}
+	var err error
+	if s.Signature() == SignatureEd25519 {
+		out.private, err = privateKey(s.Key)
+	} else {
+		out.shared, err = secretKey(s.Key)
 	}
-	key, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return nil, errors.New("a secret is " + secretPrefix + " and base64")
-	}
-	if len(key) < 24 || len(key) > 64 {
-		return nil, errors.New("a secret holds 24 to 64 bytes")
-	}
-	return key, nil
+	return out, err
 }
 
 // Sign returns the value of the header webhook-signature for a body that is
-// sent at: by Standard Webhooks, one v1 signature for each secret, in their
-// order. It fails when a secret is malformed.
-func Sign(id string, at time.Time, body []byte, secrets []string) (string, error) {
-	keys := make([][]byte, 0, len(secrets))
-	for _, s := range secrets {
-		key, err := secretKey(s)
-		if err != nil {
+// sent at: by Standard Webhooks, one signature for each key that signs then, in
+// their order: v1 for a shared secret, v1a for a private key. It fails when a
+// key is malformed.
+func Sign(id string, at time.Time, body []byte, secrets []Secret) (string, error) {
+	signers := make([]signer, len(secrets))
+	for i, s := range secrets {
+		var err error
+		if signers[i], err = newSigner(s); err != nil {
 			return "", err
 		}
-		keys = append(keys, key)
 	}
-	return signWith(id, strconv.FormatInt(at.Unix(), 10), body, keys), nil
+	return signWith(id, at, body, signers), nil
 }
 
-func signWith(id, timestamp string, body []byte, keys [][]byte) string {
-	const one = len("v1,") + 44 // base64 of a SHA-256
-	out := make([]byte, 0, len(keys)*(one+1))
-	for i, key := range keys {
-		if i > 0 {
+func signWith(id string, at time.Time, body []byte, signers []signer) string {
+	const one = len("v1a,") + 88 // base64 of an Ed25519 signature
+	out := make([]byte, 0, len(signers)*(one+1))
+	stamp := strconv.FormatInt(at.Unix(), 10)
+	for _, s := range signers {
+		if !s.until.IsZero() && !at.Before(s.until) {
+			continue
+		}
+		if len(out) > 0 {
 			out = append(out, ' ')
 		}
-		out = append(out, "v1,"...)
-		out = base64.StdEncoding.AppendEncode(out, mac(id, timestamp, body, key))
+		if s.shared != nil {
+			out = append(out, "v1,"...)
+			out = base64.StdEncoding.AppendEncode(out, mac(id, stamp, body, s.shared))
+		} else {
+			out = append(out, "v1a,"...)
+			out = base64.StdEncoding.AppendEncode(out, ed25519.Sign(s.private, append(signed(id, stamp, len(body)), body...)))
+		}
 	}
 	return string(out)
 }
@@ -74,15 +74,17 @@ func signWith(id, timestamp string, body []byte, keys [][]byte) string {
 // mac signs id.timestamp.body.
 func mac(id, timestamp string, body, key []byte) []byte {
 	m := hmac.New(sha256.New, key)
-	prefix := make([]byte, 0, 64)
-	prefix = append(prefix, id...)
-	prefix = append(prefix, '.')
-	prefix = append(prefix, timestamp...)
-	prefix = append(prefix, '.')
-	m.Write(prefix)
+	m.Write(signed(id, timestamp, 0))
 	m.Write(body)
 	var sum [sha256.Size]byte
 	return m.Sum(sum[:0])
+}
+
+// signed is what is signed in front of the body, with room for more behind it.
+func signed(id, timestamp string, more int) []byte {
+	b := make([]byte, 0, len(id)+len(timestamp)+2+more)
+	b = append(append(b, id...), '.')
+	return append(append(b, timestamp...), '.')
 }
 
 // Why Verify refuses a request.
@@ -92,11 +94,12 @@ var (
 	ErrBadSignature = errors.New("no signature of the request matches")
 )
 
-// Verify reports whether a request with the header and body was signed with one
-// of the secrets, at most 5 minutes from now: nil, or ErrNoSignature,
-// ErrTimestamp, ErrBadSignature, or an error about a malformed secret. The
-// comparison takes the same time wherever signatures differ.
-func Verify(h http.Header, body []byte, secrets []string, now time.Time) error {
+// Verify reports whether a request with the header and body was signed for one
+// of the keys, at most 5 minutes from now: nil, or ErrNoSignature, ErrTimestamp,
+// ErrBadSignature, or an error about a malformed key. A key is a shared secret
+// (whsec_) or a public key (whpk_). The comparison takes the same time wherever
+// signatures differ.
+func Verify(h http.Header, body []byte, keys []string, now time.Time) error {
 	id, stamp, signatures := h.Get("webhook-id"), h.Get("webhook-timestamp"), h.Get("webhook-signature")
 	if id == "" || stamp == "" || signatures == "" {
 		return ErrNoSignature
@@ -109,21 +112,45 @@ func Verify(h http.Header, body []byte, secrets []string, now time.Time) error {
 	if d := now.Unix() - unix; d > int64(tolerance/time.Second) || d < -int64(tolerance/time.Second) {
 		return ErrTimestamp
 	}
-	for _, secret := range secrets {
-		key, err := secretKey(secret)
+	for _, key := range keys {
+		fits, scheme, err := verifier(key, id, stamp, body)
 		if err != nil {
 			return err
 		}
-		want := mac(id, stamp, body, key)
 		for sig := range strings.FieldsSeq(signatures) {
-			text, ok := strings.CutPrefix(sig, "v1,")
+			text, ok := strings.CutPrefix(sig, scheme)
 			if !ok {
 				continue
 			}
-			if got, err := base64.StdEncoding.DecodeString(text); err == nil && hmac.Equal(got, want) {
+			if got, err := base64.StdEncoding.DecodeString(text); err == nil && fits(got) {
 				return nil
 			}
 		}
 	}
 	return ErrBadSignature
+}
+
+// CheckKey returns an error when the text is no key that Verify takes. The error
+// does not show it.
+func CheckKey(key string) error {
+	_, _, err := verifier(key, "", "", nil)
+	return err
+}
+
+// verifier returns the check of one signature and the scheme that it is of.
+func verifier(key, id, stamp string, body []byte) (fits func(signature []byte) bool, scheme string, err error) {
+	if strings.HasPrefix(key, publicPrefix) {
+		public, err := publicKey(key)
+		if err != nil {
+			return nil, "", err
+		}
+		message := append(signed(id, stamp, len(body)), body...)
+		return func(sig []byte) bool { return ed25519.Verify(public, message, sig) }, "v1a,", nil
+	}
+	shared, err := secretKey(key)
+	if err != nil {
+		return nil, "", err
+	}
+	want := mac(id, stamp, body, shared)
+	return func(sig []byte) bool { return hmac.Equal(sig, want) }, "v1,", nil
 }

@@ -23,7 +23,7 @@ var vectorAt = time.Unix(1614265330, 0)
 
 func TestSignVector(t *testing.T) {
 	t.Parallel()
-	got, err := Sign(vectorID, vectorAt, []byte(vectorBody), []string{vectorSecret})
+	got, err := Sign(vectorID, vectorAt, []byte(vectorBody), []Secret{{Key: vectorSecret}})
 	if err != nil || got != vectorSignature {
 		t.Errorf("signature %q (%v), want %q", got, err, vectorSignature)
 	}
@@ -32,11 +32,11 @@ func TestSignVector(t *testing.T) {
 func TestSignWithSeveralSecretsNewestFirst(t *testing.T) {
 	t.Parallel()
 	newest := NewSecret()
-	got, err := Sign(vectorID, vectorAt, []byte(vectorBody), []string{newest, vectorSecret})
+	got, err := Sign(vectorID, vectorAt, []byte(vectorBody), []Secret{{Key: newest}, {Key: vectorSecret}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	alone, _ := Sign(vectorID, vectorAt, []byte(vectorBody), []string{newest})
+	alone, _ := Sign(vectorID, vectorAt, []byte(vectorBody), []Secret{{Key: newest}})
 	if got != alone+" "+vectorSignature {
 		t.Errorf("signatures %q, want the newest in front of %q", got, vectorSignature)
 	}
@@ -104,7 +104,7 @@ func TestSecrets(t *testing.T) {
 		} else if len(bad) > 10 && strings.Contains(err.Error(), bad) {
 			t.Errorf("the error shows the secret: %v", err)
 		}
-		if _, err := Sign("id", vectorAt, nil, []string{bad}); err == nil {
+		if _, err := Sign("id", vectorAt, nil, []Secret{{Key: bad}}); err == nil {
 			t.Errorf("%q signs", bad)
 		}
 	}

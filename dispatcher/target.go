@@ -14,7 +14,7 @@ import (
 type target struct {
 	Endpoint
 	url    *url.URL
-	keys   [][]byte
+	keys   []signer
 	header http.Header // custom and constant ones
 	whole  bool        // wantsWholeAttempts
 	types  map[queue.EventType]bool
@@ -33,7 +33,7 @@ func newTarget(ep Endpoint, agent string) (*target, error) {
 		return nil, fmt.Errorf("read the secrets of %s: there is none that this key ring opens", ep.ID)
 	}
 	for _, s := range ep.Secrets {
-		key, err := secretKey(s)
+		key, err := newSigner(s)
 		if err != nil {
 			return nil, fmt.Errorf("read the secrets of %s: %w", ep.ID, err)
 		}

@@ -64,7 +64,7 @@ func (e *Endpoint) Validate(guard GuardConfig) error {
 		return err
 	}
 	for _, s := range e.Secrets {
-		if _, err := secretKey(s); err != nil {
+		if _, err := newSigner(s); err != nil {
 			return bad("secret", "%s", err)
 		}
 	}

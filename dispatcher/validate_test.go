@@ -13,7 +13,7 @@ import (
 
 func validEndpoint() Endpoint {
 	return Endpoint{ID: NewEndpointID(), DomainID: 1, URL: "https://crm.example/hook?x=1",
-		Secrets: []string{NewSecret()}}.WithDefaults()
+		Secrets: []Secret{{Key: NewSecret()}}}.WithDefaults()
 }
 
 func TestDefaultsAreValid(t *testing.T) {
@@ -70,7 +70,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		"much in flight":      {func(e *Endpoint) { e.MaxInFlight = 257 }, "max_in_flight"},
 		"a short timeout":     {func(e *Endpoint) { e.Timeout = time.Second - 1 }, "timeout"},
 		"a long timeout":      {func(e *Endpoint) { e.Timeout = 31 * time.Second }, "timeout"},
-		"a foreign secret":    {func(e *Endpoint) { e.Secrets = []string{"hush"} }, "secret"},
+		"a foreign secret":    {func(e *Endpoint) { e.Secrets = []Secret{{Key: "hush"}} }, "secret"},
 		"a good header":       {header("Authorization", "Bearer x"), ""},
 		"a header of ours":    {header("Webhook-Extra", "x"), "headers"},
 		"a CloudEvents one":   {header("Ce-Id", "x"), "headers"},

@@ -47,9 +47,6 @@ INSERT INTO endpoints (domain_id, id, url, description, events, queues, format, 
                        max_in_flight, timeout_ms, headers, disabled, disabled_reason, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)`
 
-const insertSecret = `
-INSERT INTO endpoint_secrets (domain_id, endpoint_id, sealed, created_at) VALUES ($1, $2, $3, $4)`
-
 // The start is the last event that the endpoint is not owed. Events without a
 // row before it mean the beginning.
 const insertCursor = `
@@ -86,8 +83,7 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 		}
 		// Oldest first, so that the newest secret has the highest id.
 		for i := len(ep.Secrets) - 1; i >= 0; i-- {
-			sealed := d.ring.seal([]byte(ep.Secrets[i]), purpose("secret", ep.ID))
-			if _, err := tx.Exec(ctx, insertSecret, ep.DomainID, id, sealed, at); err != nil {
+			if err := d.insertSecret(ctx, tx, &ep, ep.Secrets[i], at); err != nil {
 				return err
 			}
 		}
@@ -107,7 +103,9 @@ SELECT e.domain_id, e.id, e.url, e.description, e.events, e.queues, e.format, e.
        e.max_in_flight, e.timeout_ms, e.headers, e.disabled, e.disabled_reason, e.created_at, e.updated_at,
        c.paused_until, c.paused_reason, c.settled_at, c.settled_seq, c.claimed_at, c.claimed_seq,
        ARRAY(SELECT s.sealed FROM endpoint_secrets s
-             WHERE s.domain_id = e.domain_id AND s.endpoint_id = e.id ORDER BY s.id DESC) AS secrets
+             WHERE s.domain_id = e.domain_id AND s.endpoint_id = e.id ORDER BY s.id DESC) AS secrets,
+       ARRAY(SELECT s.expires_at FROM endpoint_secrets s
+             WHERE s.domain_id = e.domain_id AND s.endpoint_id = e.id ORDER BY s.id DESC) AS expiries
 FROM endpoints e JOIN endpoint_cursors c ON c.domain_id = e.domain_id AND c.endpoint_id = e.id`
 
 const selectEndpoint = endpointColumns + ` WHERE e.domain_id = $1 AND e.id = $2`

@@ -26,11 +26,12 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 		paused    *time.Time
 		events    []string
 		sealed    [][]byte
+		expiries  []*time.Time
 	)
 	if err := row.Scan(&ep.DomainID, &id, &ep.URL, &ep.Description, &events, &ep.Queues, &ep.Format,
 		&ep.Profile, &ep.Ordering, &ep.MaxInFlight, &timeoutMS, &headers, &ep.Disabled, &ep.DisabledReason,
 		&ep.CreatedAt, &ep.UpdatedAt, &paused, &ep.PausedReason, &s.Settled.RecordedAt, &s.Settled.Seq,
-		&s.Claimed.RecordedAt, &s.Claimed.Seq, &sealed); err != nil {
+		&s.Claimed.RecordedAt, &s.Claimed.Seq, &sealed, &expiries); err != nil {
 		return s, err
 	}
 	ep.ID = "ep_" + id.String()
@@ -44,12 +45,12 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 	for _, t := range events {
 		ep.Events = append(ep.Events, queue.EventType(t))
 	}
-	for _, b := range sealed {
+	for i, b := range sealed {
 		plain, err := d.ring.open(b, purpose("secret", ep.ID))
 		if err != nil {
 			return s, fmt.Errorf("open secret of %s: %w", ep.ID, err)
 		}
-		ep.Secrets = append(ep.Secrets, string(plain))
+		ep.Secrets = append(ep.Secrets, dispatcher.Secret{Key: string(plain), Until: instant(expiries[i])})
 	}
 	return s, d.openHeaders(headers, ep)
 }

@@ -44,8 +44,10 @@ webhook-id, and checks the order within every attempt.
 On a terminal it prints a line per event, in a pipe one JSON object. GET /stats
 answers with its counters, and they are printed at the end.
 
-The secret comes from --secret, from OFFHOOK_RECEIVE_SECRET, or with
-'--secret -' from the first line of standard input.`,
+The secret is the endpoint's, or its public key (whpk_) when it signs with
+Ed25519; of several, separated by commas, one must fit. It comes from
+--secret, from OFFHOOK_RECEIVE_SECRET, or with '--secret -' from the first line
+of standard input.`,
 		Example: `  offhook receive --listen 127.0.0.1:9000 --secret whsec_…
   offhook receive --secret whsec_… --fail 10% --delay 200ms`,
 		Args: noArgs,
@@ -53,7 +55,7 @@ The secret comes from --secret, from OFFHOOK_RECEIVE_SECRET, or with
 	}
 	f := cmd.Flags()
 	f.StringVar(&opt.listen, "listen", "127.0.0.1:9000", "address to listen on; port 0 takes a free one")
-	f.StringVar(&opt.secret, "secret", "", "the endpoint's secret, or - for standard input")
+	f.StringVar(&opt.secret, "secret", "", "the endpoint's secret or public key, or - for standard input")
 	f.StringVar(&opt.fail, "fail", "0%", "share of requests to answer with 500, half of them after keeping the event")
 	f.DurationVar(&opt.delay, "delay", 0, "wait before every answer")
 	f.BoolVar(&opt.json, "json", false, "JSON lines also on a terminal")
@@ -74,11 +76,13 @@ func receive(cmd *cobra.Command, opt receiveOptions) error {
 		opt.secret = cfg.Receive.Secret
 	}
 	if opt.secret == "" {
-		return usageError{errors.New("a receiver needs the endpoint's secret: --secret whsec_…")}
+		return usageError{errors.New("a receiver needs the endpoint's secret or public key: --secret whsec_…")}
 	}
 	if opt.secret != "-" {
-		if _, err := dispatcher.Sign("", time.Time{}, nil, []string{opt.secret}); err != nil {
-			return usageError{fmt.Errorf("read the secret: %w", err)}
+		for _, key := range keys(opt.secret) {
+			if err := dispatcher.CheckKey(key); err != nil {
+				return usageError{fmt.Errorf("read the secret: %w", err)}
+			}
 		}
 	}
 	listener, err := net.Listen("tcp", opt.listen)
@@ -109,6 +113,12 @@ func receive(cmd *cobra.Command, opt receiveOptions) error {
 	err = serveHTTP(ctx, listener, receiverHandler(r, out, opt.delay))
 	out.end(r.snapshot())
 	return err
+}
+
+// keys reads what verifies requests: secrets and public keys, separated by
+// commas.
+func keys(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // parseShare reads 10%, 0.1 or 0.

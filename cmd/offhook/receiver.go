@@ -63,7 +63,7 @@ type receiver struct {
 	fail float64 // share of requests that are answered 500
 
 	mu      sync.Mutex
-	secret  string                // empty until it is known: then nothing can be verified
+	keys    []string              // none until they are known: then nothing can be verified
 	seen    *recent[string, bool] // event id → kept
 	attempt *recent[int64, int]   // attempt → sequence of its last event
 	stats   stats
@@ -75,7 +75,7 @@ const remembered = 200_000
 
 func newReceiver(secret string, fail float64, now func() time.Time) *receiver {
 	return &receiver{
-		now: now, fail: fail, secret: secret,
+		now: now, fail: fail, keys: keys(secret),
 		seen: newRecent[string, bool](remembered), attempt: newRecent[int64, int](remembered),
 		stats: stats{ByType: map[string]int{}},
 	}
@@ -90,11 +90,11 @@ func (r *receiver) take(h http.Header, body []byte) receipt {
 	rec.Attempt, _ = strconv.ParseInt(h.Get("Offhook-Attempt"), 10, 64)
 	rec.Sequence, _ = strconv.Atoi(h.Get("Offhook-Sequence"))
 	rec.Try, _ = strconv.Atoi(h.Get("Offhook-Try"))
-	if r.secret == "" {
+	if len(r.keys) == 0 {
 		rec.Verdict, rec.Status = failed, http.StatusServiceUnavailable
 		return rec
 	}
-	if err := dispatcher.Verify(h, body, []string{r.secret}, r.now()); err != nil {
+	if err := dispatcher.Verify(h, body, r.keys, r.now()); err != nil {
 		r.stats.Rejected++
 		rec.Verdict, rec.Status, rec.Error = rejected, rejectStatus(err), err.Error()
 		return rec
@@ -168,7 +168,7 @@ func (r *receiver) checkOrder(rec *receipt, h http.Header) {
 func (r *receiver) setSecret(secret string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.secret = secret
+	r.keys = keys(secret)
 }
 
 // snapshot returns the counters as they are now.

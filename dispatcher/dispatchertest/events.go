@@ -56,5 +56,5 @@ func Event(attempt int64, sequence int, t queue.EventType, at time.Time) queue.E
 func Endpoint(url string) dispatcher.Endpoint {
 	at := time.Date(2026, 8, 22, 10, 0, 0, 0, time.UTC)
 	return dispatcher.Endpoint{ID: dispatcher.NewEndpointID(), DomainID: 1, URL: url, CreatedAt: at, UpdatedAt: at,
-		Secrets: []string{dispatcher.NewSecret()}}.WithDefaults()
+		Secrets: []dispatcher.Secret{{Key: dispatcher.NewSecret()}}}.WithDefaults()
 }

@@ -132,7 +132,7 @@ func testActive(t *testing.T, f Fixture) {
 	ep := Endpoint("https://crm.example/hook?token=t")
 	ep.Events, ep.Queues = []queue.EventType{queue.EventJoined, queue.EventLeaving}, []int64{7, 9}
 	ep.Headers = map[string][]string{"Authorization": {"Bearer x"}, "X-Two": {"a", "b"}}
-	ep.Secrets = append(ep.Secrets, dispatcher.NewSecret())
+	ep.Secrets = append(ep.Secrets, dispatcher.Secret{Key: dispatcher.NewKey(dispatcher.SignatureEd25519), Until: base.Add(time.Hour)})
 	ep.Description, ep.Profile, ep.Ordering = "CRM", dispatcher.ProfileLive, dispatcher.OrderNone
 	ep.MaxInFlight, ep.Timeout = 3, 1500*time.Millisecond
 	after := dispatcher.Position{RecordedAt: base, Seq: 2}
