@@ -64,6 +64,16 @@ type Queue struct {
 	MaxAttempts           int `json:"max_attempts" doc:"Ends a member after so many counted attempts; 0 = no limit."`
 	WaitBetweenRetriesSec int `json:"wait_between_retries_sec" doc:"The pause of a member where no rule names another."`
 	RetryAbandonedSec     int `json:"retry_abandoned_sec" doc:"His pause after he answered and found no agent; 0 = never again."`
+
+	PerNumbers bool              `json:"per_numbers" doc:"max_attempts counts for each number of a member by itself."`
+	RetryRules []queue.RetryRule `json:"retry_rules" doc:"When a member is tried again, before the default rules; the first rule that fits decides."`
+
+	MaxCalls    int     `json:"max_calls" doc:"Outbound types: the calls at once; 0 = no limit."`
+	CallsPerSec int     `json:"calls_per_sec" doc:"The new calls within any second; 0 = no limit."`
+	Trunks      []int64 `json:"trunks" doc:"The trunks that the calls may leave by; none = all."`
+
+	CalendarID   int64 `json:"calendar_id" doc:"When the queue is open; 0 = always."`
+	CloseWaiting bool  `json:"close_waiting" doc:"The waiting of those who are inside ends when the calendar closes."`
 }
 
 // NewQueue is the body that creates a queue: name, type, and the settings that
@@ -248,6 +258,12 @@ func viewQueue(q *queue.Queue) Queue {
 	v := Queue(*q)
 	if v.Variables == nil {
 		v.Variables = map[string]string{}
+	}
+	if v.Trunks == nil {
+		v.Trunks = []int64{}
+	}
+	if v.RetryRules == nil {
+		v.RetryRules = []queue.RetryRule{}
 	}
 	return v
 }

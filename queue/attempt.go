@@ -145,6 +145,8 @@ type Attempt struct {
 	// RetryAt earlier by a report that names it.
 	RetryAt   time.Time `json:"retry_at,omitzero"`
 	Uncounted bool      `json:"uncounted,omitempty"`
+	// Trunk is the trunk whose line the call takes; null when the domain has none.
+	Trunk *TrunkRef `json:"trunk,omitempty"`
 }
 
 // external reports whether a switch distributes the attempt.

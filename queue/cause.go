@@ -36,6 +36,11 @@ const (
 	ClassConfig      CauseClass = "config"
 )
 
+// CauseClasses lists every class.
+var CauseClasses = []CauseClass{
+	ClassNormal, ClassBusy, ClassNoAnswer, ClassUnreachable, ClassRejected, ClassBadNumber, ClassNetwork, ClassBarred, ClassLocal, ClassConfig,
+}
+
 type causeInfo struct {
 	sip   int
 	class CauseClass

@@ -272,6 +272,46 @@ type SaveAgent struct{ Agent Agent }
 // RemoveAgent deletes an agent who holds no attempt. Refused: in_use.
 type RemoveAgent struct{ ID int64 }
 
+// Load fills the hopper of an outbound queue with members who may be dialled
+// next; what was in it is forgotten. Members who are in an open attempt, not
+// ready or stopped are passed over; one whose time is over, or who has no number
+// left that may be dialled, is stopped. Refused: unknown_queue, bad_state (the
+// queue has no list), invalid (more than MaxHopper).
+type Load struct {
+	QueueID int64
+	Members []*Member
+}
+
+// Forbid puts numbers on the do-not-call list: they are dialled no more, and an
+// offer of a preview or offline queue to dial one, which nobody has accepted, is
+// withdrawn. Refused: invalid (none, or more than MaxForbid).
+type Forbid struct {
+	Numbers []string
+	Note    string // why, for people; empty = not said
+}
+
+// SaveCalendar creates a calendar or changes it. Refused: invalid, name_taken.
+// ID 0 is filled by the desk.
+type SaveCalendar struct{ Calendar Calendar }
+
+// RemoveCalendar deletes a calendar. Refused: unknown_calendar, in_use (a queue
+// has it).
+type RemoveCalendar struct{ ID int64 }
+
+// SaveTrunk creates a trunk or changes it. Refused: invalid, name_taken. ID 0 is
+// filled by the desk.
+type SaveTrunk struct{ Trunk Trunk }
+
+// RemoveTrunk deletes a trunk. Refused: unknown_trunk, in_use (a queue names it,
+// or a call is on it).
+type RemoveTrunk struct{ ID int64 }
+
+func (Load) command()           {}
+func (Forbid) command()         {}
+func (SaveCalendar) command()   {}
+func (RemoveCalendar) command() {}
+func (SaveTrunk) command()      {}
+func (RemoveTrunk) command()    {}
 func (Join) command()           {}
 func (Dial) command()           {}
 func (Skip) command()           {}

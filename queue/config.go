@@ -1,6 +1,9 @@
 package queue
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Needs says how many fresh ids cmd would use if it were stepped now: for an
 // attempt, queue or agent that it creates. WithIDs puts them into the command.
@@ -24,6 +27,10 @@ func (e *Engine) Needs(cmd Command) int {
 		return zero(c.Queue.ID)
 	case SaveAgent:
 		return zero(c.Agent.ID)
+	case SaveCalendar:
+		return zero(c.Calendar.ID)
+	case SaveTrunk:
+		return zero(c.Trunk.ID)
 	case SetAgentStatus:
 		return unknownAgent(c.AgentID, c.AgentRef)
 	case SwitchReport:
@@ -76,6 +83,12 @@ func WithIDs(cmd Command, ids ...int64) Command {
 	case SaveAgent:
 		c.Agent.ID = ids[0]
 		return c
+	case SaveCalendar:
+		c.Calendar.ID = ids[0]
+		return c
+	case SaveTrunk:
+		c.Trunk.ID = ids[0]
+		return c
 	case SetAgentStatus:
 		c.NewID = ids[0]
 		return c
@@ -102,6 +115,14 @@ func (s *step) saveQueue(c SaveQueue) error {
 	if err := validateTexts(q.Variables, "", &q.Name); err != nil {
 		return err
 	}
+	if q.CalendarID != 0 && s.e.calendars[q.CalendarID] == nil {
+		return &Error{Code: CodeUnknownCalendar, Field: "calendar_id", Detail: fmt.Sprintf("no calendar %d", q.CalendarID)}
+	}
+	for i, id := range q.Trunks {
+		if s.e.trunks[id] == nil {
+			return &Error{Code: CodeUnknownTrunk, Field: fmt.Sprintf("trunks/%d", i), Detail: fmt.Sprintf("no trunk %d", id)}
+		}
+	}
 	old := s.e.queues[q.ID]
 	if old != nil {
 		if (old.cfg.Type != q.Type || old.cfg.Distribution != q.Distribution) && len(old.open) > 0 {
@@ -112,7 +133,9 @@ func (s *step) saveQueue(c SaveQueue) error {
 		s.withdrawPreviews(old)
 	}
 	q.Variables = merge(q.Variables, nil)
+	q.Trunks, q.RetryRules = slices.Clone(q.Trunks), slices.Clone(q.RetryRules)
 	s.e.putQueue(&q)
+	s.look(s.e.queues[q.ID])
 	s.res.Changed = append(s.res.Changed, &q)
 	for _, id := range sortedIDs(s.e.queues[q.ID].agents) {
 		s.touchAgent(s.e.agents[id]) // he may be free for it now

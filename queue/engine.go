@@ -22,6 +22,7 @@ type Engine struct {
 	// with a number: neither is dialled twice (engine.md B.10, 20).
 	members map[int64]int
 	numbers map[string]int
+	dialling
 }
 
 // attempt is an open attempt with its places in the engine's indexes.
@@ -32,6 +33,9 @@ type attempt struct {
 	due     time.Time // as entered in Engine.due; zero = not there
 	waiting bool      // entered in its queue's waiting index
 	waitKey waitKey
+	line    bool // counted as a call of its queue and trunk
+	flies   bool // counted as being dialled
+	rang    bool // noted for the calls per second
 }
 
 // agentState is an agent, what he is doing, and his places in the indexes.
@@ -57,6 +61,7 @@ type queueState struct {
 	agents  map[int64]struct{} // agents who serve the queue
 	online  int                // those of them who are online
 	left    index[freeKey]     // those who are not, by when they last were
+	hopper  hopper
 }
 
 // waitKey orders those who wait: priority, then who came first.
@@ -102,6 +107,7 @@ func New(domain Domain) *Engine {
 		due:      newIndex(compareDue),
 		members:  map[int64]int{},
 		numbers:  map[string]int{},
+		dialling: newDialling(),
 	}
 }
 
@@ -173,6 +179,8 @@ func sortedIDs[S any](all map[int64]S) []int64 {
 func (q *Queue) clone() *Queue {
 	c := *q
 	c.Variables = maps.Clone(q.Variables)
+	c.Trunks = slices.Clone(q.Trunks)
+	c.RetryRules = slices.Clone(q.RetryRules)
 	return &c
 }
 

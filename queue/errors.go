@@ -22,6 +22,17 @@ const (
 	CodeMemberBusy     Code = "member_busy" // the member, or the number, is in an open attempt
 )
 
+// The refusals of lists, calendars and trunks (engine.md B.10, 18 and B.12).
+const (
+	CodeUnknownCalendar Code = "unknown_calendar"
+	CodeUnknownTrunk    Code = "unknown_trunk"
+	CodeCalendarClosed  Code = "calendar_closed" // outside the queue's hours
+	CodeDNC             Code = "dnc"             // on the do-not-call list
+	CodeExpired         Code = "expired"         // the member's time is over
+	CodeNotReady        Code = "not_ready"       // the member is to be tried later, or no more
+	CodeNoLine          Code = "no_line"         // max_calls, the trunks' lines or calls per second allow no call now
+)
+
 // Error is a refusal: nothing has happened. Field is the JSON name of the
 // offending field, when one is to blame.
 type Error struct {

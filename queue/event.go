@@ -222,4 +222,8 @@ type Order struct {
 	// AMDTotalAnalysisMs has the member leg examined for an answering machine for
 	// at most so long once it is answered; null = not, and in other orders.
 	AMDTotalAnalysisMs *int `json:"amd_total_analysis_ms"`
+	// TrunkID and Trunk, its name, are what the call to the member leaves by; null
+	// in a domain without trunks, and in other orders.
+	TrunkID *int64  `json:"trunk_id"`
+	Trunk   *string `json:"trunk"`
 }

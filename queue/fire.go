@@ -168,6 +168,9 @@ func (s *step) order(a *attempt, typ EventType, o *Offer, end *hangup) {
 		if a.AMDMs > 0 {
 			d.AMDTotalAnalysisMs = &a.AMDMs
 		}
+		if a.Trunk != nil {
+			d.TrunkID, d.Trunk = &a.Trunk.ID, &a.Trunk.Name
+		}
 	}
 	kind := string(typ)
 	if end != nil {

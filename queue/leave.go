@@ -9,6 +9,7 @@ type ending struct {
 	reason Reason
 	cause  Cause
 	sip    int
+	kept   bool // a listed member stays on the list as if nothing had happened
 }
 
 // setCause notes why the member leg ended (engine.md B.9). Chats and tasks have

@@ -100,7 +100,30 @@ func (s *step) withdrawPreviews(q *queueState) {
 	}
 	for _, id := range sortedIDs(q.open) {
 		if a := s.e.attempts[id]; a.State == StateOffering {
-			s.missPreview(a, 0, MissedCancelled)
+			s.withdraw(a, ReasonCancelled)
 		}
 	}
+}
+
+// withdrawNumber takes back the offers to dial a number that came onto the
+// do-not-call list. There are no more of them than agents.
+func (s *step) withdrawNumber(number string) {
+	for _, queueID := range sortedIDs(s.e.queues) {
+		q := s.e.queues[queueID]
+		if !q.cfg.Type.agentFirst() {
+			continue
+		}
+		for _, id := range sortedIDs(q.open) {
+			if a := s.e.attempts[id]; a.State == StateOffering && *a.Destination == number {
+				s.withdraw(a, ReasonDNC)
+			}
+		}
+	}
+}
+
+// withdraw takes an offer back that the agent has not accepted. The member has
+// noticed nothing and stays on the list.
+func (s *step) withdraw(a *attempt, reason Reason) {
+	s.miss(a, 0, MissedCancelled, StateLeaving)
+	s.leave(a, ending{result: ResultCancel, reason: reason, kept: true})
 }

@@ -14,8 +14,13 @@ import (
 // unknown agent.
 func (e *Engine) Put(records ...Record) {
 	for _, r := range records {
-		if q, ok := r.(*Queue); ok {
-			e.putQueue(q)
+		switch r := r.(type) {
+		case *Queue:
+			e.putQueue(r)
+		case *Calendar:
+			e.putCalendar(r)
+		case *Trunk:
+			e.putTrunk(r)
 		}
 	}
 	for _, r := range records {
@@ -30,6 +35,10 @@ func (e *Engine) Put(records ...Record) {
 			e.putAgentState(r)
 		case *Attempt:
 			attempts = append(attempts, r)
+		case *Member:
+			e.putMember(r)
+		case *Forbidden:
+			e.putForbidden(r.Number)
 		}
 	}
 	// A later attempt has the higher id: a channel id that both have is its own.
@@ -168,6 +177,10 @@ func (e *Engine) putRemoved(r *Removed) {
 		e.removeQueue(r.ID)
 	case KindAgent:
 		e.removeAgent(r.ID)
+	case KindCalendar:
+		delete(e.calendars, r.ID)
+	case KindTrunk:
+		e.removeTrunk(r.ID)
 	case KindAttempt:
 		if a := e.attempts[r.ID]; a != nil {
 			e.putAttempt(&Attempt{ID: r.ID, State: StateLeaving})
@@ -248,6 +261,7 @@ func (e *Engine) exit(a *attempt) {
 // indexAttempt brings the attempt's places in the indexes up to date.
 func (e *Engine) indexAttempt(a *attempt) {
 	e.indexLegs(a)
+	e.indexLine(a)
 	key := waitKey{priority: a.Priority, joined: a.JoinedAt.UnixMilli(), id: a.ID}
 	if waits := a.State == StateWaiting; waits != a.waiting {
 		if q := e.queues[a.Queue.ID]; waits {

@@ -163,6 +163,20 @@ type Queue struct {
 	MaxAttempts           int `json:"max_attempts"`
 	WaitBetweenRetriesSec int `json:"wait_between_retries_sec"`
 	RetryAbandonedSec     int `json:"retry_abandoned_sec"`
+	// PerNumbers: MaxAttempts counts for each number of a member by itself.
+	// RetryRules go before the default rules; the first that fits decides.
+	PerNumbers bool        `json:"per_numbers"`
+	RetryRules []RetryRule `json:"retry_rules"`
+	// MaxCalls bounds the calls of an outbound queue at once, CallsPerSec the new
+	// ones within any second; 0 = no limit. Trunks are those that its calls may
+	// leave by; empty = all.
+	MaxCalls    int     `json:"max_calls"`
+	CallsPerSec int     `json:"calls_per_sec"`
+	Trunks      []int64 `json:"trunks"`
+	// CalendarID is when the queue is open; 0 = always. CloseWaiting ends the
+	// waiting of those who are inside when it closes.
+	CalendarID   int64 `json:"calendar_id"`
+	CloseWaiting bool  `json:"close_waiting"`
 }
 
 // DefaultQueue returns an enabled queue of the type with the defaults of
@@ -188,6 +202,7 @@ func DefaultQueue(id int64, name string, t Type) Queue {
 		q.MaxWaitSec = 10
 	case IVR:
 		q.UseProcessing = false
+		q.MaxCalls = 30
 	}
 	return q
 }
@@ -230,6 +245,9 @@ func (q *Queue) Validate() error {
 		if err := q.validateOutbound(); err != nil {
 			return err
 		}
+	}
+	if err := q.validateList(); err != nil {
+		return err
 	}
 	return q.validateLimits()
 }

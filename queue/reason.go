@@ -42,6 +42,8 @@ const (
 	ReasonAgentGone           Reason = "agent_gone"
 	ReasonAgentHangup         Reason = "agent_hangup"
 	ReasonLostRace            Reason = "lost_race"
+	ReasonDNC                 Reason = "dnc"
+	ReasonCalendarClosed      Reason = "calendar_closed"
 )
 
 // MissedReason says why an offer ended without a connection: ext.missed_reason.

@@ -13,6 +13,11 @@ const (
 	KindQueue   Kind = "queue"
 	KindAgent   Kind = "agent"
 	KindAttempt Kind = "attempt"
+
+	KindMember    Kind = "member"
+	KindCalendar  Kind = "calendar"
+	KindTrunk     Kind = "trunk"
+	KindForbidden Kind = "forbidden"
 )
 
 // kindAgentState keys what an agent is doing, which is stored apart from who he
@@ -24,31 +29,40 @@ const kindAgentState Kind = "agent_state"
 type Key struct {
 	Kind Kind
 	ID   int64
+	Name string // the number of a *Forbidden; else empty
 }
 
 // AgentStateKey is the key of what the agent is doing.
-func AgentStateKey(agentID int64) Key { return Key{kindAgentState, agentID} }
+func AgentStateKey(agentID int64) Key { return Key{Kind: kindAgentState, ID: agentID} }
 
 // KeyOf returns the record's key; a *Removed has that of what it takes away.
 func KeyOf(r Record) Key {
 	switch r := r.(type) {
 	case *Queue:
-		return Key{KindQueue, r.ID}
+		return Key{Kind: KindQueue, ID: r.ID}
 	case *Agent:
-		return Key{KindAgent, r.ID}
+		return Key{Kind: KindAgent, ID: r.ID}
 	case *AgentState:
 		return AgentStateKey(r.AgentID)
 	case *Attempt:
-		return Key{KindAttempt, r.ID}
+		return Key{Kind: KindAttempt, ID: r.ID}
+	case *Member:
+		return Key{Kind: KindMember, ID: r.ID}
+	case *Calendar:
+		return Key{Kind: KindCalendar, ID: r.ID}
+	case *Trunk:
+		return Key{Kind: KindTrunk, ID: r.ID}
+	case *Forbidden:
+		return Key{Kind: KindForbidden, Name: r.Number}
 	case *Removed:
-		return Key{r.Kind, r.ID}
+		return Key{Kind: r.Kind, ID: r.ID}
 	default:
 		panic("a record of an unknown type") // Record is closed: see record()
 	}
 }
 
-// Removed says that a queue or an agent was deleted, or that an attempt left.
-// Step never returns one for an attempt: there the last *Attempt, in the state
+// Removed says that a queue, an agent, a calendar or a trunk was deleted, or that
+// an attempt left. Step never returns one for an attempt: there the last *Attempt, in the state
 // leaving, says so, because the history wants its final values.
 type Removed struct {
 	Kind Kind
@@ -59,6 +73,10 @@ func (*Queue) record()      {}
 func (*Agent) record()      {}
 func (*AgentState) record() {}
 func (*Attempt) record()    {}
+func (*Member) record()     {}
+func (*Calendar) record()   {}
+func (*Trunk) record()      {}
+func (*Forbidden) record()  {}
 func (*Removed) record()    {}
 
 // Result is what one command caused: facts for the log, and the records they

@@ -42,6 +42,8 @@ func (d *Order) appendJSON(b []byte) []byte {
 	} else {
 		b = strconv.AppendInt(b, int64(*d.AMDTotalAnalysisMs), 10)
 	}
+	b = appendNumber(append(b, `,"trunk_id":`...), d.TrunkID)
+	b = appendText(append(b, `,"trunk":`...), d.Trunk)
 	return append(b, '}')
 }
 

@@ -17,6 +17,8 @@ type Retry struct {
 	// often that is tried in a row, 0 = no bound.
 	OtherTrunk bool
 	Max        int
+	// Number is which of his numbers is next: same, next, or best (or empty).
+	Number string
 }
 
 // retries are the rules that need no setting. A reason that is not here stops

@@ -249,6 +249,7 @@ func otherFields(t EventType) object {
 		{"cause", nullable("string", "the cause to hang up with")},
 		{"deadline", instantField("after this the engine's own timer runs out")},
 		{"amd_total_analysis_ms", object{{"type", []string{"integer", "null"}}, {"minimum", 1}, {"description", "dial: examine the answered leg for an answering machine, for at most so long; null = do not"}}},
+		{"trunk_id", identifier("dial: the trunk that the call leaves by")}, {"trunk", nullable("string", "its name")},
 	}
 }
 

@@ -14,6 +14,7 @@ type step struct {
 	res              Result
 	attempts         []*attempt    // changed, in order of first change
 	agents           []*agentState // changed, in order of first change
+	queues           []*queueState // whose hoppers are to be dialled from
 }
 
 // Step carries out cmd at the instant at. On an error, always an *Error,
@@ -69,6 +70,26 @@ func (s *step) carryOut(cmd Command) error {
 		return s.saveAgent(c)
 	case RemoveAgent:
 		return s.removeAgent(c)
+	default:
+		return s.carryOutLists(cmd)
+	}
+}
+
+// carryOutLists is the part of carryOut about lists, calendars and trunks.
+func (s *step) carryOutLists(cmd Command) error {
+	switch c := cmd.(type) {
+	case Load:
+		return s.load(c)
+	case Forbid:
+		return s.forbid(c)
+	case SaveCalendar:
+		return s.saveCalendar(c)
+	case RemoveCalendar:
+		return s.removeCalendar(c)
+	case SaveTrunk:
+		return s.saveTrunk(c)
+	case RemoveTrunk:
+		return s.removeTrunk(c)
 	default:
 		return refuse(CodeInvalid, "the engine knows no command %T", cmd)
 	}

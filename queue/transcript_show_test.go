@@ -161,6 +161,7 @@ func (p *play) showOrder(ev Event) string {
 	}
 	if d.Order == "dial" {
 		b.add("to", d.Destination)
+		b.add("trunk", d.Trunk)
 	}
 	if d.AMDTotalAnalysisMs != nil {
 		b.add("amd_ms", fmt.Sprint(*d.AMDTotalAnalysisMs))

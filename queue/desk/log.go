@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/offhook/offhook/queue"
@@ -34,7 +35,15 @@ type Batch struct {
 	Changed []queue.Record
 }
 
-// Log is the store, as the desk sees it. One Log serves one domain.
+// ErrStale is what Update returns, wrapped, when a *queue.Member of the batch was
+// not made of the row as it is now (see [queue.Member.Changed]): somebody edited
+// or deleted him, or he was dialled elsewhere. Nothing was written then.
+var ErrStale = errors.New("a member has changed meanwhile")
+
+// Log is the store, as the desk sees it. One Log serves one domain. Open state
+// are all queues, agents, calendars and trunks, the open attempts, and the
+// members who are in one; what changed are these, members who no longer are in
+// an attempt, and numbers that were forbidden.
 type Log interface {
 	// Load reads all open state.
 	Load(ctx context.Context) (Snapshot, error)
@@ -47,4 +56,27 @@ type Log interface {
 	// IDs takes n consecutive fresh ids from the installation's sequence and
 	// returns the first.
 	IDs(ctx context.Context, n int) (int64, error)
+}
+
+// Ready asks for members who may be dialled.
+type Ready struct {
+	QueueID int64
+	// Zones are the time zones in which it is time to call: members of others are
+	// left out. "" stands for members without one.
+	Zones []string
+	At    time.Time
+	Limit int
+}
+
+// Lists is where the members of outbound queues are kept.
+type Lists interface {
+	// Ready returns up to q.Limit members of the queue who are in no open attempt,
+	// are not stopped and have ReadyAt at or before q.At, in the order in which
+	// they are dialled (priority descending, ReadyAt, id), and the log's version at
+	// which they were read, all in one snapshot. Those whose time is over are among
+	// them: the engine stops them. Numbers on the do-not-call list are marked.
+	Ready(ctx context.Context, q Ready) ([]*queue.Member, int64, error)
+	// Zones returns the distinct time zones of the queue's members who may still
+	// be dialled, at some time.
+	Zones(ctx context.Context, queueID int64) ([]string, error)
 }
