@@ -26,13 +26,15 @@ type Endpoint struct {
 	PublicKey      *string             `json:"public_key" doc:"ed25519: what verifies the signatures, as whpk_ and base64."`
 	Profile        dispatcher.Profile  `json:"profile"`
 	Ordering       dispatcher.Ordering `json:"ordering"`
+	Schedule       []int               `json:"schedule" doc:"Seconds between the tries of the profile custom."`
+	OrderWait      int                 `json:"order_wait" doc:"Seconds until an event overtakes one of its attempt that cannot be delivered; 0 = never."`
 	MaxInFlight    int                 `json:"max_in_flight"`
+	Rate           float64             `json:"rate" doc:"Requests a second; 0 = as many as it takes."`
 	Timeout        int                 `json:"timeout" doc:"Seconds for one request."`
 	Headers        map[string]string   `json:"headers" doc:"Values that look like credentials are shown as (hidden)."`
 	Disabled       bool                `json:"disabled"`
-	DisabledReason *string             `json:"disabled_reason" doc:"manual, or gone when it answered 410."`
-	PausedUntil    *string             `json:"paused_until" format:"date-time" doc:"Nothing is sent before."`
-	PausedReason   *string             `json:"paused_reason" doc:"The outcome that asked for it."`
+	DisabledReason *string             `json:"disabled_reason" doc:"manual; gone when it answered 410; failing when it accepted nothing for five days."`
+	Health         EndpointHealth      `json:"health" doc:"How it is doing."`
 	CreatedAt      *string             `json:"created_at" format:"date-time"`
 	UpdatedAt      *string             `json:"updated_at" format:"date-time"`
 }
@@ -44,9 +46,12 @@ type EndpointSettings struct {
 	Events      []queue.EventType   `json:"events" maxItems:"100" doc:"The types that it shall get; none means the eight attempt events."`
 	Queues      []int64             `json:"queues" maxItems:"1000" doc:"Only events of these queues; none means all."`
 	Format      queue.Format        `json:"format" enum:"standard,flat,cloudevents,cloudevents-binary" doc:"How the body is written; the types of events have a schema in each. Standard when absent."`
-	Profile     dispatcher.Profile  `json:"profile" enum:"record,live" doc:"record tries for 75 h; live gives up after 60 s."`
+	Profile     dispatcher.Profile  `json:"profile" enum:"record,live,custom" doc:"record tries for 75 h; live gives up after 60 s; custom has a schedule of its own."`
+	Schedule    []int               `json:"schedule" maxItems:"24" doc:"Makes the profile custom: the seconds between its tries, each 1 to 86400, together at most 604800."`
 	Ordering    dispatcher.Ordering `json:"ordering" enum:"per_attempt,none" doc:"per_attempt: within an attempt one request at a time and in sequence."`
+	OrderWait   *int                `json:"order_wait" minimum:"0" maximum:"604800" doc:"Seconds until an event overtakes one of its attempt that cannot be delivered; 60 when absent, 0 = never."`
 	MaxInFlight int                 `json:"max_in_flight" minimum:"1" maximum:"256" doc:"How many requests at once; 8 when absent."`
+	Rate        float64             `json:"rate" minimum:"0" maximum:"10000" doc:"How many requests a second; 0 or absent = as many as it takes."`
 	Timeout     int                 `json:"timeout" minimum:"1" maximum:"30" doc:"Seconds for one request; 15 when absent."`
 	Headers     map[string]string   `json:"headers" maxProperties:"20" doc:"Sent with every request."`
 }
@@ -128,13 +133,14 @@ func (h *handler) listEndpoints(ctx context.Context, c caller, in *struct{ Page 
 		out.Body.NextCursor = &found[len(found)-1].ID
 	}
 	for i := range found {
-		out.Body.Data = append(out.Body.Data, viewEndpoint(&found[i]))
+		out.Body.Data = append(out.Body.Data, viewEndpoint(&found[i], h.cfg.Now()))
 	}
 	return out, nil
 }
 
 func (h *handler) createEndpoint(ctx context.Context, c caller, in *struct{ Body NewEndpoint }) (*endpointCreated, error) {
 	ep := dispatcher.Endpoint{ID: dispatcher.NewEndpointID(), DomainID: c.domain, Secrets: []dispatcher.Secret{{Key: dispatcher.NewKey(in.Body.Signature)}}}
+	in.Body.reconcile()
 	in.Body.apply(&ep)
 	ep = ep.WithDefaults()
 	if err := ep.Validate(h.cfg.Guard); err != nil {
@@ -152,7 +158,7 @@ func (h *handler) createEndpoint(ctx context.Context, c caller, in *struct{ Body
 	}
 	return &endpointCreated{
 		Location: location("endpoints", ep.ID),
-		Body:     withSecret(saved),
+		Body:     withSecret(saved, h.cfg.Now()),
 	}, nil
 }
 
@@ -161,7 +167,7 @@ func (h *handler) readEndpoint(ctx context.Context, c caller, in *EndpointPath) 
 	if err != nil {
 		return nil, err
 	}
-	return &endpointOut{viewEndpoint(&ep)}, nil
+	return &endpointOut{viewEndpoint(&ep, h.cfg.Now())}, nil
 }
 
 func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
@@ -177,9 +183,11 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 	if in.Body.Headers != nil {
 		settings.Headers = nil // else the old ones would shine through
 	}
+	before := settings.Profile
 	if err := overlay(in.RawBody, &settings); err != nil {
 		return nil, err
 	}
+	settings.reprofile(before, in.Body.Schedule != nil)
 	settings.apply(&ep)
 	if err := ep.Validate(h.cfg.Guard); err != nil {
 		return nil, err
@@ -195,7 +203,7 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &endpointOut{viewEndpoint(saved)}, nil
+	return &endpointOut{viewEndpoint(saved, h.cfg.Now())}, nil
 }
 
 func (h *handler) deleteEndpoint(ctx context.Context, c caller, in *EndpointPath) (*struct{}, error) {
@@ -223,7 +231,7 @@ func (h *handler) switchEndpoint(ctx context.Context, c caller, id string, on bo
 	if err != nil {
 		return nil, err
 	}
-	return &endpointOut{viewEndpoint(ep)}, nil
+	return &endpointOut{viewEndpoint(ep, h.cfg.Now())}, nil
 }
 
 func (h *handler) testEndpoint(ctx context.Context, c caller, in *EndpointPath) (*tryOut, error) {
@@ -273,7 +281,9 @@ func settingsOf(ep *dispatcher.Endpoint) EndpointSettings {
 		URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues, Format: ep.Format,
 		Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
 		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{},
+		Schedule: seconds(ep.Schedule), OrderWait: new(int), Rate: ep.Rate,
 	}
+	*s.OrderWait = int(ep.OrderWait / time.Second)
 	for name := range ep.Headers {
 		s.Headers[name] = hidden
 	}
@@ -294,14 +304,16 @@ func (s *EndpointSettings) apply(ep *dispatcher.Endpoint) {
 	ep.URL, ep.Description, ep.Events, ep.Queues = s.URL, s.Description, s.Events, s.Queues
 	ep.Format, ep.Profile, ep.Ordering = s.Format, s.Profile, s.Ordering
 	ep.MaxInFlight, ep.Timeout, ep.Headers = s.MaxInFlight, time.Duration(s.Timeout)*time.Second, headers
+	s.applyPace(ep)
 }
 
-func viewEndpoint(ep *dispatcher.Endpoint) Endpoint {
+func viewEndpoint(ep *dispatcher.Endpoint, now time.Time) Endpoint {
 	v := Endpoint{
 		ID: ep.ID, URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues,
 		Format: ep.Format, Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
 		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{}, Disabled: ep.Disabled,
-		Signature: orNil(ep.Signature()), DisabledReason: orNil(ep.DisabledReason), PausedUntil: stamp(ep.PausedUntil), PausedReason: orNil(ep.PausedReason),
+		Schedule: seconds(ep.Schedule), OrderWait: int(ep.OrderWait / time.Second), Rate: ep.Rate, Signature: orNil(ep.Signature()),
+		DisabledReason: orNil(ep.DisabledReason), Health: viewHealth(&ep.Health, now),
 		CreatedAt: stamp(ep.CreatedAt), UpdatedAt: stamp(ep.UpdatedAt),
 	}
 	if v.Events == nil {

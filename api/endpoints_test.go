@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -58,20 +59,27 @@ func TestEndpointsRefuse(t *testing.T) {
 		`{"url":"http://crm.example/"}`: "/url",
 		`{"url":"https://10.0.0.1/"}`:   "/url",
 		`{"url":"no"}`:                  "/url",
-		`{"url":"https://crm.example/","events":["attempt.exploded"]}`: "/events",
-		`{"url":"https://crm.example/","headers":{"Host":"x"}}`:        "/headers",
-		`{"url":"https://crm.example/","headers":{"A B":"x"}}`:         "/headers",
-		`{"url":"https://crm.example/","headers":{"A":"x\r\nB: y"}}`:   "/headers",
-		`{"url":"https://crm.example/","timeout":31}`:                  "/timeout",
-		`{"url":"https://crm.example/","profile":"never"}`:             "/profile",
-		`{"url":"https://crm.example/","secret":"whsec_AAAA"}`:         "/secret",
-		`{"url":"https://crm.example/","from":"yesterday"}`:            "/from",
-		`{"url":"https://crm.example/","from":-1}`:                     "/from",
-		`{"url":"https://crm.example/","max_in_flight":0}`:             "/max_in_flight",
-		`{"url":"https://user:pass@crm.example/"}`:                     "/url",
-		`{"url":"https://crm.example/","queues":[0]}`:                  "/queues",
-		`{"url":"https://crm.example/","headers":{"Offhook-Try":"1"}}`: "/headers",
-		`{"url":"https://crm.example/","description":null}`:            "",
+		`{"url":"https://crm.example/","events":["attempt.exploded"]}`:   "/events",
+		`{"url":"https://crm.example/","headers":{"Host":"x"}}`:          "/headers",
+		`{"url":"https://crm.example/","headers":{"A B":"x"}}`:           "/headers",
+		`{"url":"https://crm.example/","headers":{"A":"x\r\nB: y"}}`:     "/headers",
+		`{"url":"https://crm.example/","timeout":31}`:                    "/timeout",
+		`{"url":"https://crm.example/","profile":"never"}`:               "/profile",
+		`{"url":"https://crm.example/","profile":"custom"}`:              "/schedule",
+		`{"url":"https://crm.example/","schedule":[0]}`:                  "/schedule",
+		`{"url":"https://crm.example/","schedule":[86400,86401]}`:        "/schedule",
+		`{"url":"https://crm.example/","schedule":[1],"profile":"live"}`: "/schedule",
+		`{"url":"https://crm.example/","order_wait":-1}`:                 "/order_wait",
+		`{"url":"https://crm.example/","rate":0.001}`:                    "/rate",
+		`{"url":"https://crm.example/","health":{}}`:                     "/health",
+		`{"url":"https://crm.example/","secret":"whsec_AAAA"}`:           "/secret",
+		`{"url":"https://crm.example/","from":"yesterday"}`:              "/from",
+		`{"url":"https://crm.example/","from":-1}`:                       "/from",
+		`{"url":"https://crm.example/","max_in_flight":0}`:               "/max_in_flight",
+		`{"url":"https://user:pass@crm.example/"}`:                       "/url",
+		`{"url":"https://crm.example/","queues":[0]}`:                    "/queues",
+		`{"url":"https://crm.example/","headers":{"Offhook-Try":"1"}}`:   "/headers",
+		`{"url":"https://crm.example/","description":null}`:              "",
 	} {
 		a := s.call(s.admin, "POST", "/v1/endpoints", body)
 		if pointer == "" {
@@ -88,4 +96,38 @@ func TestEndpointsRefuse(t *testing.T) {
 			t.Errorf("the value of %s is shown: %s", header, a.raw)
 		}
 	}
+}
+
+// Of profile and schedule the one that is given decides about the other, and
+// what is not given stays.
+func TestPaceOfAnEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	a := s.call(s.admin, "POST", "/v1/endpoints", `{"url":"https://crm.example/","schedule":[1,60],"rate":2.5}`).want(201)
+	path := "/v1/endpoints/" + a.json["id"].(string)
+	is := func(what, profile, schedule string, orderWait, rate float64) {
+		t.Helper()
+		if a.json["profile"] != profile || fmt.Sprint(a.json["schedule"]) != schedule || a.json["order_wait"] != orderWait || a.json["rate"] != rate {
+			t.Errorf("%s: %s", what, a.raw)
+		}
+	}
+	is("created", "custom", "[1 60]", 60, 2.5)
+	if health := a.at("health").(map[string]any); health["breaker"] != "closed" || health["paused_until"] != nil || health["disable_at"] != nil {
+		t.Errorf("a new endpoint does as %v", health)
+	}
+	patch := func(body string) { t.Helper(); a = s.call(s.admin, "PATCH", path, body).want(200) }
+	patch(`{"order_wait":0,"description":"x"}`)
+	is("no overtaking", "custom", "[1 60]", 0, 2.5)
+	patch(`{"profile":"live","rate":0}`)
+	is("a profile", "live", "[]", 0, 0)
+	patch(`{"schedule":[5]}`)
+	is("a schedule", "custom", "[5]", 0, 0)
+	patch(`{"schedule":[]}`)
+	is("no schedule", "record", "[]", 0, 0)
+	patch(`{"schedule":[7],"profile":"custom"}`)
+	is("both", "custom", "[7]", 0, 0)
+	patch(`{"order_wait":5}`)
+	is("in the end", "custom", "[7]", 5, 0)
+	s.call(s.admin, "PATCH", path, `{"profile":"live","schedule":[1]}`).problem(422, "invalid").blames("/schedule")
+	s.call(s.admin, "PATCH", path, `{"order_wait":null}`).problem(422, "invalid").blames("/order_wait")
 }

@@ -73,7 +73,7 @@ func (h *handler) rotateSecret(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &struct{ Body EndpointWithSecret }{withSecret(saved)}, nil
+	return &struct{ Body EndpointWithSecret }{withSecret(saved, h.cfg.Now())}, nil
 }
 
 func (h *handler) readSecret(ctx context.Context, c caller, in *EndpointPath) (*struct{ Body EndpointSecret }, error) {
@@ -93,8 +93,8 @@ func (h *handler) readSecret(ctx context.Context, c caller, in *EndpointPath) (*
 	return &struct{ Body EndpointSecret }{out}, nil
 }
 
-func withSecret(ep *dispatcher.Endpoint) EndpointWithSecret {
-	out := EndpointWithSecret{Endpoint: viewEndpoint(ep)}
+func withSecret(ep *dispatcher.Endpoint, now time.Time) EndpointWithSecret {
+	out := EndpointWithSecret{Endpoint: viewEndpoint(ep, now)}
 	if len(ep.Secrets) > 0 {
 		out.Secret = viewSecret(ep.Secrets[0]).Secret
 	}

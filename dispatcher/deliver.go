@@ -65,7 +65,7 @@ func (w *worker) attempt(it *item, t *target) Try {
 // finish takes over the outcome of a try.
 func (w *worker) finish(it *item, t *target, try Try) {
 	now := w.d.cfg.Now()
-	v := judge(&try, Failure{Profile: t.Profile, RecordedAt: it.pos.RecordedAt}, now, w.d.cfg.Jitter())
+	v := judge(&try, Failure{Profile: t.Profile, Waits: t.Schedule, RecordedAt: it.pos.RecordedAt}, now, w.d.cfg.Jitter())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t.URL != w.target.URL {
@@ -79,12 +79,11 @@ func (w *worker) finish(it *item, t *target, try Try) {
 	w.lastFailed = v.state != StateDelivered
 	w.lastDone = now
 	w.resolve(it, v, try.NextAt)
-	if v.pause.After(w.pausedUntil) {
-		w.pausedUntil = v.pause
-		w.pause = &Pause{Ref: w.ref, Until: v.pause.UTC().Truncate(time.Microsecond), Reason: try.Outcome}
+	if v.pause.After(w.health.PausedUntil) {
+		w.health.PausedUntil, w.health.PausedReason, w.told = v.pause.UTC().Truncate(time.Microsecond), try.Outcome, false
 	}
 	if v.gone {
-		w.gone, w.stopping = true, true
+		w.off, w.stopping = DisabledGone, true
 	}
 	w.list()
 	w.d.settles.counted()

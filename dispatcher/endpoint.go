@@ -24,6 +24,8 @@ type Profile string
 const (
 	ProfileRecord Profile = "record"
 	ProfileLive   Profile = "live"
+	// ProfileCustom: Endpoint.Schedule says when.
+	ProfileCustom Profile = "custom"
 )
 
 // Ordering says what an endpoint is promised about order.
@@ -38,14 +40,18 @@ const (
 
 // Why an endpoint is disabled: Endpoint.DisabledReason.
 const (
-	DisabledGone   = "gone"   // it answered 410
-	DisabledManual = "manual" // an admin did
+	DisabledGone    = "gone"    // it answered 410
+	DisabledManual  = "manual"  // an admin did
+	DisabledFailing = "failing" // it accepted nothing for too long
 )
 
 // The defaults of an endpoint's settings, as WithDefaults fills them in.
 const (
 	DefaultMaxInFlight = 8
 	DefaultTimeout     = 15 * time.Second
+	// DefaultOrderWait is that of the API: WithDefaults leaves 0, which has a
+	// meaning of its own.
+	DefaultOrderWait = time.Minute
 )
 
 // Endpoint is one registered webhook: its settings as an admin sees them, and
@@ -56,23 +62,25 @@ type Endpoint struct {
 	URL         string
 	Description string
 	// Events empty means the eight attempt events; Queues empty means all.
-	Events      []queue.EventType
-	Queues      []int64
-	Format      queue.Format // default standard
-	Profile     Profile
-	Ordering    Ordering
+	Events  []queue.EventType
+	Queues  []int64
+	Format  queue.Format // default standard
+	Profile Profile
+	// Schedule has the waits between the tries of the profile custom: 1 to 24.
+	Schedule []time.Duration
+	Ordering Ordering
+	// OrderWait is how long an event is held behind one of its lane that cannot
+	// be delivered, before it overtakes; 0 = for ever.
+	OrderWait   time.Duration
 	MaxInFlight int           // 1–256, default 8
+	Rate        float64       // requests a second; 0 = as many as it takes
 	Timeout     time.Duration // 1–30 s, default 15 s
 	Headers     http.Header
 	Disabled    bool
-	// DisabledReason is gone, manual, or empty.
+	// DisabledReason is gone, manual, failing, or empty.
 	DisabledReason string
-	// PausedUntil is in the future while nothing is sent to the endpoint;
-	// PausedReason is the outcome that asked for it: throttled or
-	// blocked_target. Both are kept by the dispatcher; a save ignores them.
-	PausedUntil  time.Time
-	PausedReason Outcome
-	CreatedAt    time.Time
+	Health
+	CreatedAt time.Time
 	// UpdatedAt changes with every change of the settings.
 	UpdatedAt time.Time
 	// Secrets sign every request while they last, newest first.

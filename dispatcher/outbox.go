@@ -50,13 +50,13 @@ func (w *worker) collect(s *Settlement) part {
 	if p.settled.Seq > w.settled.Seq {
 		s.Cursors = append(s.Cursors, Cursor{Ref: w.ref, Settled: p.settled})
 	}
-	if w.pause != nil {
-		s.Pauses = append(s.Pauses, *w.pause)
-		w.pause = nil
+	if !w.told {
+		s.Healths = append(s.Healths, HealthOf{Ref: w.ref, Version: w.target.UpdatedAt, Health: w.health})
+		w.told = true
 	}
-	if w.gone {
-		s.Gone = append(s.Gone, w.ref)
-		w.gone = false
+	if w.off != "" {
+		s.Disable = append(s.Disable, Disabling{Ref: w.ref, Reason: w.off})
+		w.off = ""
 	}
 	return p
 }

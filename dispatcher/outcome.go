@@ -113,7 +113,7 @@ func judge(t *Try, f Failure, now time.Time, jitter float64) verdict {
 	f.Try = t.Number
 	if t.Outcome == OutcomeThrottled {
 		f.RetryAfter = RetryAfter(t.Header, now)
-		v.pause = now.Add(max(f.RetryAfter, min(waitAfter(f.Profile, f.Try), maxSchedulePause)))
+		v.pause = now.Add(max(f.RetryAfter, min(f.wait(), maxSchedulePause)))
 	}
 	if next, ok := NextTry(f, now, jitter); ok {
 		v.state, v.nextAt = StateRetrying, next

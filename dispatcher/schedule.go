@@ -24,6 +24,8 @@ const maxJitter = 0.10
 // Failure is what a schedule needs to know of a failed try.
 type Failure struct {
 	Profile Profile
+	// Waits are those of the profile custom.
+	Waits []time.Duration
 	// Try is the 1-based number of the try that failed.
 	Try int
 	// RecordedAt is when the event was recorded.
@@ -36,10 +38,10 @@ type Failure struct {
 // has ended. Jitter is a number in [0,1); it adds up to a tenth of the wait,
 // and never takes from it.
 func NextTry(f Failure, now time.Time, jitter float64) (time.Time, bool) {
-	if f.Profile != ProfileLive && f.Try > len(recordWaits) {
+	if f.Profile != ProfileLive && f.Try > len(f.waits()) {
 		return time.Time{}, false
 	}
-	wait := waitAfter(f.Profile, f.Try)
+	wait := f.wait()
 	wait += time.Duration(float64(wait) * maxJitter * jitter)
 	next := now.Add(max(wait, f.RetryAfter))
 	if f.Profile == ProfileLive && !next.Before(f.RecordedAt.Add(liveExpiry)) {
@@ -48,14 +50,22 @@ func NextTry(f Failure, now time.Time, jitter float64) (time.Time, bool) {
 	return next, true
 }
 
-// waitAfter returns the wait after a failed try without jitter. The last wait
-// repeats: live ends by age, and record by NextTry.
-func waitAfter(p Profile, try int) time.Duration {
-	waits := recordWaits
-	if p == ProfileLive {
-		waits = liveWaits
+// wait returns the wait after the failed try without jitter. The last wait
+// repeats: live ends by age, and the others by NextTry.
+func (f Failure) wait() time.Duration {
+	waits := f.waits()
+	return waits[min(max(f.Try, 1), len(waits))-1]
+}
+
+func (f Failure) waits() []time.Duration {
+	switch {
+	case f.Profile == ProfileLive:
+		return liveWaits
+	case f.Profile == ProfileCustom && len(f.Waits) > 0:
+		return f.Waits
+	default:
+		return recordWaits
 	}
-	return waits[min(max(try, 1), len(waits))-1]
 }
 
 // Expired reports whether an event recorded at is too old to be sent at now.

@@ -30,6 +30,20 @@ func TestRecordSchedule(t *testing.T) {
 	}
 }
 
+func TestCustomSchedule(t *testing.T) {
+	t.Parallel()
+	own := waits(3, 7*time.Second)
+	for try, want := range map[int]time.Duration{1: 7 * time.Second, 3: 7 * time.Second, 4: 0, 99: 0} {
+		next, ok := NextTry(Failure{Profile: ProfileCustom, Waits: own, Try: try, RecordedAt: noon}, noon, 0)
+		if ok != (want > 0) || ok && next.Sub(noon) != want {
+			t.Errorf("after try %d: %s, %t", try, next.Sub(noon), ok)
+		}
+	}
+	if Expired(ProfileCustom, noon, noon.Add(1000*time.Hour)) {
+		t.Error("an event of a custom schedule expires")
+	}
+}
+
 func TestLiveScheduleEndsByAge(t *testing.T) {
 	t.Parallel()
 	var waits []time.Duration

@@ -33,6 +33,11 @@ type Parked struct {
 	// NextAt is when the next try is due; zero while held, and then due as soon
 	// as the event is the first of its lane.
 	NextAt time.Time
+	// HeldSince is since when it is held behind another event of its lane, which
+	// it may overtake some day; zero when it is not.
+	HeldSince time.Time
+	// Sequence is the event's number in its attempt, 0 outside attempt.*.
+	Sequence int
 	// Claimed says that the next try may have been sent.
 	Claimed bool
 }
@@ -46,13 +51,17 @@ type Backlog struct {
 	// Done are the events in (Settled, Claimed] that have a final try, in no
 	// order.
 	Done []int64
+	// ClaimedFor is the Claim.For that came last; empty when there was none.
+	ClaimedFor string
 }
 
 // Claim marks events that are about to be sent.
 type Claim struct {
 	Ref
-	// Upto raises the cursor's claimed mark; the zero Position leaves it.
+	// Upto raises the cursor's claimed mark; the zero Position leaves it. For, if
+	// not empty, is kept as what the endpoint is subscribed to from now on.
 	Upto Position
+	For  string
 	// Parked are the parked events to mark.
 	Parked []int64
 }
@@ -69,9 +78,13 @@ type Settlement struct {
 	Unpark []ParkedKey
 	// Cursors raise settled marks, and claimed with them where it is behind.
 	Cursors []Cursor
-	Pauses  []Pause
-	// Gone are endpoints to disable because they answered 410.
-	Gone []Ref
+	// Unclaim lowers claimed marks, though not below settled: what is behind was
+	// claimed and will not be sent after all.
+	Unclaim []Unclaim
+	Healths []HealthOf
+	Disable []Disabling
+	// Notices go on the log, each once.
+	Notices []queue.Notice
 	// At is the instant of the write.
 	At time.Time
 }
@@ -88,11 +101,10 @@ type Cursor struct {
 	Settled Position
 }
 
-// Pause keeps an endpoint from being sent anything for a while.
-type Pause struct {
+// Unclaim is a claimed mark that comes down.
+type Unclaim struct {
 	Ref
-	Until  time.Time
-	Reason Outcome
+	Claimed Position
 }
 
 // Earlier is one event of an attempt, as far as a subscription looks at it.

@@ -48,14 +48,15 @@ func (e *Endpoint) Validate(guard GuardConfig) error {
 		return bad("description", "at most %d bytes", maxDescription)
 	case !slices.Contains(queue.Formats, e.Format):
 		return bad("format", "%q is none of %v", e.Format, queue.Formats)
-	case e.Profile != ProfileRecord && e.Profile != ProfileLive:
-		return bad("profile", "profile is %q or %q", ProfileRecord, ProfileLive)
 	case e.Ordering != OrderPerAttempt && e.Ordering != OrderNone:
 		return bad("ordering", "ordering is %q or %q", OrderPerAttempt, OrderNone)
 	case e.MaxInFlight < 1 || e.MaxInFlight > maxInFlightCap:
 		return bad("max_in_flight", "between 1 and %d", maxInFlightCap)
 	case e.Timeout < minTimeout || e.Timeout > maxTimeout:
 		return bad("timeout", "between 1 and 30 seconds")
+	}
+	if err := e.validatePace(); err != nil {
+		return err
 	}
 	if err := validateFilters(e.Events, e.Queues); err != nil {
 		return err

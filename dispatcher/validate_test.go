@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -65,6 +66,20 @@ func TestValidateNamesTheField(t *testing.T) {
 		"another format":      {func(e *Endpoint) { e.Format = "xml" }, "format"},
 		"CloudEvents":         {func(e *Endpoint) { e.Format = "cloudevents-binary" }, ""},
 		"another profile":     {func(e *Endpoint) { e.Profile = "often" }, "profile"},
+		"a schedule":          {func(e *Endpoint) { e.Profile, e.Schedule = ProfileCustom, waits(24, time.Hour) }, ""},
+		"no schedule":         {func(e *Endpoint) { e.Profile = ProfileCustom }, "schedule"},
+		"a schedule too many": {func(e *Endpoint) { e.Profile, e.Schedule = ProfileCustom, waits(25, time.Second) }, "schedule"},
+		"a short wait":        {func(e *Endpoint) { e.Profile, e.Schedule = ProfileCustom, waits(1, time.Second-1) }, "schedule"},
+		"a long wait":         {func(e *Endpoint) { e.Profile, e.Schedule = ProfileCustom, waits(1, 24*time.Hour+1) }, "schedule"},
+		"eight days":          {func(e *Endpoint) { e.Profile, e.Schedule = ProfileCustom, waits(8, 24*time.Hour) }, "schedule"},
+		"two schedules":       {func(e *Endpoint) { e.Schedule = waits(1, time.Second) }, "schedule"},
+		"never overtake":      {func(e *Endpoint) { e.OrderWait = 0 }, ""},
+		"overtake in a week":  {func(e *Endpoint) { e.OrderWait = 7*24*time.Hour + 1 }, "order_wait"},
+		"overtake before":     {func(e *Endpoint) { e.OrderWait = -1 }, "order_wait"},
+		"a rate":              {func(e *Endpoint) { e.Rate = 0.5 }, ""},
+		"a low rate":          {func(e *Endpoint) { e.Rate = 0.001 }, "rate"},
+		"a high rate":         {func(e *Endpoint) { e.Rate = 10_001 }, "rate"},
+		"no number as a rate": {func(e *Endpoint) { e.Rate = math.NaN() }, "rate"},
 		"another ordering":    {func(e *Endpoint) { e.Ordering = "total" }, "ordering"},
 		"nothing in flight":   {func(e *Endpoint) { e.MaxInFlight = -1 }, "max_in_flight"},
 		"much in flight":      {func(e *Endpoint) { e.MaxInFlight = 257 }, "max_in_flight"},
@@ -95,6 +110,13 @@ func TestValidateNamesTheField(t *testing.T) {
 			t.Errorf("%s: %v, want an error about %s", name, err, tc.field)
 		}
 	}
+}
+
+func waits(n int, each time.Duration) (out []time.Duration) {
+	for range n {
+		out = append(out, each)
+	}
+	return out
 }
 
 func TestEveryReservedHeaderIsRefused(t *testing.T) {

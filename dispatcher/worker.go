@@ -41,23 +41,23 @@ type worker struct {
 	lanes  *laneSet
 	// pos is how far the log was read and claimed. window are the fresh items
 	// up to there, from the first that is not resolved on.
-	pos         Position
-	window      []*item
-	first       int // the window's front
-	open        int // fresh items that are not resolved
-	inFlight    int
-	lastDone    time.Time // when a sender began or ended its work last
-	stalled     bool      // the reader waits for a sender
-	stopping    bool
-	pausedUntil time.Time
-	lastFailed  bool // the last outcome
+	pos        Position
+	window     []*item
+	first      int // the window's front
+	open       int // fresh items that are not resolved
+	inFlight   int
+	lastDone   time.Time // when a sender began or ended its work last
+	stalled    bool      // the reader waits for a sender
+	stopping   bool
+	health     Health
+	lastFailed bool // the last outcome
 
 	// What the settler collects.
 	listed  bool // the settler knows of us
 	tries   []Try
 	dirty   []*item
-	pause   *Pause
-	gone    bool
+	told    bool     // the store knows health
+	off     string   // the reason to disable the endpoint for
 	unsaved int      // outcomes that are not stored
 	settled Position // as stored
 }
@@ -65,7 +65,7 @@ type worker struct {
 func newWorker(d *Dispatcher, log *eventLog, t *target) *worker {
 	w := &worker{d: d, ref: t.ref(), log: log, target: t, lanes: newLaneSet(),
 		logger: d.cfg.Logger.With("endpoint", t.ID), wake: make(chan struct{}, 1),
-		pausedUntil: t.PausedUntil, prevs: prevFinder{store: d.store, last: map[int64]int{}}}
+		health: t.Health, told: true, prevs: prevFinder{store: d.store, last: map[int64]int{}}}
 	w.sending, w.abort = context.WithCancel(context.Background())
 	return w
 }
@@ -77,7 +77,7 @@ func (w *worker) change(t *target) {
 	if t.UpdatedAt.Equal(w.target.UpdatedAt) {
 		return
 	}
-	w.target, w.pausedUntil = t, t.PausedUntil
+	w.target, w.health, w.told = t, t.Health, true
 	signal(w.wake)
 }
 
@@ -185,7 +185,7 @@ func (w *worker) mayRead() (*target, Position, bool) {
 	return w.target, w.pos, !full && !w.stopping && !w.paused()
 }
 
-func (w *worker) paused() bool { return w.d.cfg.Now().Before(w.pausedUntil) }
+func (w *worker) paused() bool { return w.d.cfg.Now().Before(w.health.PausedUntil) }
 
 // enqueue puts fresh items, claimed up to upto, into their lanes.
 func (w *worker) enqueue(t *target, items []*item, upto Position) {
@@ -275,7 +275,7 @@ func (w *worker) rest(ctx context.Context, again time.Time) {
 	}
 	earlier(again)
 	w.mu.Lock()
-	earlier(w.pausedUntil)
+	earlier(w.health.PausedUntil)
 	if due, ok := w.lanes.nextDue(); ok {
 		earlier(due) // one that is due already waits for the settler, which wakes us
 	}

@@ -61,11 +61,11 @@ func (d *Delivery) Earlier(ctx context.Context, domainID int64, attempts []int64
 }
 
 const selectCursor = `
-SELECT settled_at, settled_seq, claimed_at, claimed_seq
+SELECT settled_at, settled_seq, claimed_at, claimed_seq, coalesce(claimed_for, '')
 FROM endpoint_cursors WHERE domain_id = $1 AND endpoint_id = $2`
 
 const selectParked = `
-SELECT domain_id, endpoint_id, recorded_at, seq, lane, tries, next_at, claimed
+SELECT ` + parkedColumns + `
 FROM parked WHERE domain_id = $1 AND endpoint_id = $2 ORDER BY seq`
 
 const selectDone = `
@@ -84,7 +84,7 @@ func (d *Delivery) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.
 	err = pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
 		func(tx pgx.Tx) error {
 			err := tx.QueryRow(ctx, selectCursor, ref.DomainID, id).Scan(
-				&b.Settled.RecordedAt, &b.Settled.Seq, &b.Claimed.RecordedAt, &b.Claimed.Seq)
+				&b.Settled.RecordedAt, &b.Settled.Seq, &b.Claimed.RecordedAt, &b.Claimed.Seq, &b.ClaimedFor)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return dispatcher.ErrGone
 			}
@@ -110,15 +110,18 @@ func (d *Delivery) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.
 // claims and settlements of many endpoints run side by side.
 const claimCursors = `
 WITH wanted AS (
-    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[], $4::bigint[])
-        AS w (domain_id, endpoint_id, at, seq)
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::timestamptz[], $4::bigint[], $5::text[])
+        AS w (domain_id, endpoint_id, at, seq, claimed_for)
 ), locked AS (
-    SELECT c.domain_id, c.endpoint_id, w.at, w.seq
+    SELECT w.*
     FROM endpoint_cursors c JOIN wanted w ON c.domain_id = w.domain_id AND c.endpoint_id = w.endpoint_id
-    WHERE c.claimed_seq < w.seq
+    WHERE c.claimed_seq < w.seq OR w.claimed_for <> ''
     ORDER BY c.domain_id, c.endpoint_id FOR NO KEY UPDATE OF c
 )
-UPDATE endpoint_cursors c SET claimed_at = l.at, claimed_seq = l.seq
+UPDATE endpoint_cursors c
+SET claimed_at  = CASE WHEN l.seq > c.claimed_seq THEN l.at ELSE c.claimed_at END,
+    claimed_seq = greatest(c.claimed_seq, l.seq),
+    claimed_for = CASE WHEN l.claimed_for <> '' THEN l.claimed_for ELSE c.claimed_for END
 FROM locked l WHERE c.domain_id = l.domain_id AND c.endpoint_id = l.endpoint_id`
 
 const claimParked = `
@@ -129,10 +132,12 @@ WHERE p.domain_id = w.domain_id AND p.endpoint_id = w.endpoint_id AND p.seq = w.
 // Claim marks what is about to be sent, in one round trip.
 func (d *Delivery) Claim(ctx context.Context, term int64, claims []dispatcher.Claim) error {
 	var cursors, parked placeColumns
+	var claimedFor []string
 	for i := range claims {
 		c := &claims[i]
 		if c.Upto.Seq > 0 {
 			cursors.add(c.Ref, c.Upto)
+			claimedFor = append(claimedFor, c.For)
 		}
 		for _, seq := range c.Parked {
 			parked.add(c.Ref, dispatcher.Position{Seq: seq})
@@ -141,7 +146,7 @@ func (d *Delivery) Claim(ctx context.Context, term int64, claims []dispatcher.Cl
 	batch := &pgx.Batch{}
 	fence(batch, term)
 	if len(cursors.seq) > 0 {
-		batch.Queue(claimCursors, cursors.domain, cursors.endpoint, cursors.at, cursors.seq)
+		batch.Queue(claimCursors, cursors.domain, cursors.endpoint, cursors.at, cursors.seq, claimedFor)
 	}
 	if len(parked.seq) > 0 {
 		batch.Queue(claimParked, parked.domain, parked.endpoint, parked.seq)

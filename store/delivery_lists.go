@@ -72,8 +72,11 @@ const triesOfEvents = tryColumns + `
 WHERE t.domain_id = $1 AND t.seq = ANY ($2)
 ORDER BY t.seq, t.endpoint_id, t.started_at, t.number`
 
+// parkedColumns are what scanParked scans.
+const parkedColumns = `domain_id, endpoint_id, recorded_at, seq, lane, tries, next_at, claimed, held_since, sequence`
+
 const parkedOfEvents = `
-SELECT domain_id, endpoint_id, recorded_at, seq, lane, tries, next_at, claimed
+SELECT ` + parkedColumns + `
 FROM parked WHERE domain_id = $1 AND seq = ANY ($2)`
 
 // DeliveriesOfEvents tells for each event, in the order given, where its
@@ -214,8 +217,10 @@ func scanParked(row pgx.CollectableRow) (dispatcher.Parked, error) {
 		p        dispatcher.Parked
 		endpoint uuid.UUID
 		next     *time.Time
+		held     *time.Time
 	)
-	err := row.Scan(&p.DomainID, &endpoint, &p.RecordedAt, &p.Seq, &p.Lane, &p.Tries, &next, &p.Claimed)
-	p.EndpointID, p.RecordedAt, p.NextAt = "ep_"+endpoint.String(), p.RecordedAt.UTC(), instant(next)
+	err := row.Scan(&p.DomainID, &endpoint, &p.RecordedAt, &p.Seq, &p.Lane, &p.Tries, &next, &p.Claimed, &held, &p.Sequence)
+	p.EndpointID, p.RecordedAt = "ep_"+endpoint.String(), p.RecordedAt.UTC()
+	p.NextAt, p.HeldSince = instant(next), instant(held)
 	return p, err
 }

@@ -44,8 +44,9 @@ type From struct {
 
 const insertEndpoint = `
 INSERT INTO endpoints (domain_id, id, url, description, events, queues, format, profile, ordering,
-                       max_in_flight, timeout_ms, headers, disabled, disabled_reason, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15)`
+                       max_in_flight, timeout_ms, headers, disabled, disabled_reason, created_at, updated_at,
+                       order_wait_ms, rate, schedule_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18)`
 
 // The start is the last event that the endpoint is not owed. Events without a
 // row before it mean the beginning.
@@ -78,7 +79,8 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, insertEndpoint, ep.DomainID, id, ep.URL, ep.Description,
 			eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
-			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.Disabled, reason, at); err != nil {
+			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.Disabled, reason, at,
+			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule)); err != nil {
 			return err
 		}
 		// Oldest first, so that the newest secret has the highest id.
@@ -101,7 +103,8 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 const endpointColumns = `
 SELECT e.domain_id, e.id, e.url, e.description, e.events, e.queues, e.format, e.profile, e.ordering,
        e.max_in_flight, e.timeout_ms, e.headers, e.disabled, e.disabled_reason, e.created_at, e.updated_at,
-       c.paused_until, c.paused_reason, c.settled_at, c.settled_seq, c.claimed_at, c.claimed_seq,
+       e.order_wait_ms, e.rate, e.schedule_ms, c.paused_until, c.paused_reason, c.breaker_openings,
+       c.last_success_at, c.failing_since, c.failing_told, c.settled_at, c.settled_seq, c.claimed_at, c.claimed_seq,
        ARRAY(SELECT s.sealed FROM endpoint_secrets s
              WHERE s.domain_id = e.domain_id AND s.endpoint_id = e.id ORDER BY s.id DESC) AS secrets,
        ARRAY(SELECT s.expires_at FROM endpoint_secrets s
@@ -153,23 +156,24 @@ func (d *Delivery) Endpoints(ctx context.Context, domainID int64, after string, 
 	return out, nil
 }
 
-// A pause ends when the URL changes: it was about the old target.
+// A new URL begins anew: how the old target was doing says nothing about it.
 const updateEndpoint = `
 WITH old AS (
     SELECT url FROM endpoints WHERE domain_id = $1 AND id = $2 AND updated_at = $13 FOR UPDATE
 ), changed AS (
     UPDATE endpoints SET url = $3, description = $4, events = $5, queues = $6, format = $7, profile = $8,
-           ordering = $9, max_in_flight = $10, timeout_ms = $11, headers = $12, updated_at = $14
+           ordering = $9, max_in_flight = $10, timeout_ms = $11, headers = $12, updated_at = $14,
+           order_wait_ms = $15, rate = $16, schedule_ms = $17
     FROM old WHERE domain_id = $1 AND id = $2
     RETURNING old.url <> endpoints.url AS moved
 ), unpaused AS (
-    UPDATE endpoint_cursors SET paused_until = NULL, paused_reason = ''
+    UPDATE endpoint_cursors SET ` + freshHealth + `
     FROM changed WHERE domain_id = $1 AND endpoint_id = $2 AND changed.moved
 )
 SELECT count(*) FROM changed`
 
 // UpdateEndpoint saves the settings of an endpoint that was read before; its
-// secrets and whether it is enabled stay as they are. It returns
+// secrets, its health and whether it is enabled stay as they are. It returns
 // ErrEndpointChanged when ep.UpdatedAt is not the stored one, ErrNotFound
 // when it is gone.
 func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, at time.Time) error {
@@ -182,7 +186,8 @@ func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, a
 		var n int
 		if err := tx.QueryRow(ctx, updateEndpoint, ep.DomainID, id, ep.URL, ep.Description,
 			eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
-			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.UpdatedAt, changed).Scan(&n); err != nil {
+			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.UpdatedAt, changed,
+			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule)).Scan(&n); err != nil {
 			return err
 		}
 		if n == 0 {

@@ -12,6 +12,9 @@ import (
 	"github.com/offhook/offhook/queue"
 )
 
+// freshHealth is how an endpoint begins, and begins anew.
+const freshHealth = `paused_until = NULL, paused_reason = '', breaker_openings = 0, failing_since = NULL, failing_told = 0`
+
 // Enabling one that is enabled still ends its pause.
 const setEndpointEnabled = `
 WITH old AS (
@@ -22,7 +25,7 @@ WITH old AS (
     FROM old WHERE domain_id = $1 AND id = $2
     RETURNING e.id, e.url, e.description, e.updated_at, old.disabled <> e.disabled AS switched
 ), unpaused AS (
-    UPDATE endpoint_cursors SET paused_until = NULL, paused_reason = ''
+    UPDATE endpoint_cursors SET ` + freshHealth + `
     FROM changed WHERE domain_id = $1 AND endpoint_id = $2 AND $3
 )
 SELECT url, description, updated_at, switched FROM changed`

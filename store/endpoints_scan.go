@@ -23,14 +23,18 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 		id        uuid.UUID
 		timeoutMS int64
 		headers   []byte
-		paused    *time.Time
-		events    []string
-		sealed    [][]byte
-		expiries  []*time.Time
+		waitMS    int64
+		schedule  []int64
+		// Null while there was none.
+		paused, success, failing *time.Time
+		events                   []string
+		sealed                   [][]byte
+		expiries                 []*time.Time
 	)
 	if err := row.Scan(&ep.DomainID, &id, &ep.URL, &ep.Description, &events, &ep.Queues, &ep.Format,
 		&ep.Profile, &ep.Ordering, &ep.MaxInFlight, &timeoutMS, &headers, &ep.Disabled, &ep.DisabledReason,
-		&ep.CreatedAt, &ep.UpdatedAt, &paused, &ep.PausedReason, &s.Settled.RecordedAt, &s.Settled.Seq,
+		&ep.CreatedAt, &ep.UpdatedAt, &waitMS, &ep.Rate, &schedule, &paused, &ep.PausedReason, &ep.Openings,
+		&success, &failing, &ep.Told, &s.Settled.RecordedAt, &s.Settled.Seq,
 		&s.Claimed.RecordedAt, &s.Claimed.Seq, &sealed, &expiries); err != nil {
 		return s, err
 	}
@@ -38,7 +42,11 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 	ep.Timeout = time.Duration(timeoutMS) * time.Millisecond
 	ep.CreatedAt, ep.UpdatedAt = ep.CreatedAt.UTC(), ep.UpdatedAt.UTC()
 	s.Settled.RecordedAt, s.Claimed.RecordedAt = s.Settled.RecordedAt.UTC(), s.Claimed.RecordedAt.UTC()
-	ep.PausedUntil = instant(paused)
+	ep.OrderWait = time.Duration(waitMS) * time.Millisecond
+	for _, ms := range schedule {
+		ep.Schedule = append(ep.Schedule, time.Duration(ms)*time.Millisecond)
+	}
+	ep.PausedUntil, ep.LastSuccess, ep.FailingSince = instant(paused), instant(success), instant(failing)
 	if len(ep.Queues) == 0 {
 		ep.Queues = nil
 	}
@@ -111,4 +119,13 @@ func queueIDs(ids []int64) []int64 {
 		return []int64{} // the column is not null
 	}
 	return ids
+}
+
+// millis is the column of a list of durations.
+func millis(waits []time.Duration) []int64 {
+	out := make([]int64, len(waits))
+	for i, w := range waits {
+		out[i] = w.Milliseconds()
+	}
+	return out
 }

@@ -173,14 +173,15 @@ func TestChangingAnEndpoint(t *testing.T) {
 	ep := dispatchertest.Endpoint("https://a.example/")
 	fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, ep.CreatedAt))
 	ref := dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}
-	pause := func() {
-		fatal(t, d.Settle(ctx, dispatcher.Settlement{At: t0, Pauses: []dispatcher.Pause{
-			{Ref: ref, Until: t0.Add(time.Hour), Reason: dispatcher.OutcomeBlocked}}}))
-	}
 	read := func() dispatcher.Endpoint {
 		got, err := d.Endpoint(ctx, 1, ep.ID)
 		fatal(t, err)
 		return got
+	}
+	pause := func() {
+		fatal(t, d.Settle(ctx, dispatcher.Settlement{At: t0, Healths: []dispatcher.HealthOf{{Ref: ref, Version: read().UpdatedAt,
+			Health: dispatcher.Health{PausedUntil: t0.Add(time.Hour), PausedReason: dispatcher.OutcomeBlocked, Openings: 2,
+				FailingSince: t0, Told: 1, LastSuccess: t0}}}}))
 	}
 	pause()
 	first := read()
@@ -197,7 +198,7 @@ func TestChangingAnEndpoint(t *testing.T) {
 	moved := got
 	moved.URL = "https://b.example/"
 	fatal(t, d.UpdateEndpoint(ctx, moved, t0))
-	if got = read(); !got.PausedUntil.IsZero() || got.URL != moved.URL || len(got.Secrets) != 1 {
+	if got = read(); got.Health != (dispatcher.Health{LastSuccess: t0}) || got.URL != moved.URL || len(got.Secrets) != 1 {
 		t.Errorf("another URL ends the pause: %+v", got)
 	}
 
@@ -207,7 +208,7 @@ func TestChangingAnEndpoint(t *testing.T) {
 		t.Errorf("disabled by hand: %+v", got)
 	}
 	fatal(t, d.SetEndpointEnabled(ctx, ref, true, t0))
-	if got = read(); got.Disabled || got.DisabledReason != "" || !got.PausedUntil.IsZero() {
+	if got = read(); got.Disabled || got.DisabledReason != "" || got.Health != (dispatcher.Health{LastSuccess: t0}) {
 		t.Errorf("enabled again: %+v", got)
 	}
 	gone := dispatcher.Ref{DomainID: 1, EndpointID: dispatcher.NewEndpointID()}

@@ -28,8 +28,9 @@ type Memory struct {
 }
 
 type endpoint struct {
-	sub    dispatcher.Subscription
-	parked map[int64]dispatcher.Parked
+	sub        dispatcher.Subscription
+	parked     map[int64]dispatcher.Parked
+	claimedFor string
 }
 
 var _ dispatcher.Store = (*Memory)(nil)
@@ -172,7 +173,7 @@ func (m *Memory) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Ba
 	if e == nil {
 		return dispatcher.Backlog{}, fmt.Errorf("read backlog: %w", dispatcher.ErrGone)
 	}
-	b := dispatcher.Backlog{Settled: e.sub.Settled, Claimed: e.sub.Claimed}
+	b := dispatcher.Backlog{Settled: e.sub.Settled, Claimed: e.sub.Claimed, ClaimedFor: e.claimedFor}
 	for _, seq := range slices.Sorted(maps.Keys(e.parked)) {
 		b.Parked = append(b.Parked, e.parked[seq])
 	}
@@ -200,6 +201,9 @@ func (m *Memory) Claim(ctx context.Context, term int64, claims []dispatcher.Clai
 		}
 		if c.Upto.Seq > e.sub.Claimed.Seq {
 			e.sub.Claimed = c.Upto
+		}
+		if c.Upto.Seq > 0 && c.For != "" {
+			e.claimedFor = c.For
 		}
 		for _, seq := range c.Parked {
 			if p, ok := e.parked[seq]; ok {
@@ -243,18 +247,45 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 			}
 		}
 	}
-	for _, p := range s.Pauses {
-		if e := m.endpoints[p.Ref]; e != nil {
-			e.sub.Endpoint.PausedUntil, e.sub.Endpoint.PausedReason = p.Until, p.Reason
+	for _, u := range s.Unclaim {
+		if e := m.endpoints[u.Ref]; e != nil && u.Claimed.Seq < e.sub.Claimed.Seq {
+			if e.sub.Claimed = u.Claimed; u.Claimed.Seq <= e.sub.Settled.Seq {
+				e.sub.Claimed = e.sub.Settled
+			}
 		}
 	}
-	for _, ref := range s.Gone {
-		if e := m.endpoints[ref]; e != nil && !e.sub.Endpoint.Disabled {
-			e.sub.Endpoint.Disabled, e.sub.Endpoint.DisabledReason = true, dispatcher.DisabledGone
+	for _, h := range s.Healths {
+		if e := m.endpoints[h.Ref]; e != nil && e.sub.Endpoint.UpdatedAt.Equal(h.Version) {
+			e.sub.Endpoint.Health = h.Health
+		}
+	}
+	for _, off := range s.Disable {
+		if e := m.endpoints[off.Ref]; e != nil && !e.sub.Endpoint.Disabled {
+			e.sub.Endpoint.Disabled, e.sub.Endpoint.DisabledReason = true, off.Reason
 			e.sub.Endpoint.UpdatedAt = e.sub.Endpoint.UpdatedAt.Add(time.Microsecond)
 		}
 	}
+	m.tell(s.At, s.Notices)
 	return nil
+}
+
+// tell puts notices on the log, each once.
+func (m *Memory) tell(at time.Time, notices []queue.Notice) {
+	for i := range notices {
+		ev := notices[i].Event(queue.Domain{ID: notices[i].DomainID}, at)
+		log := m.logs[ev.DomainID]
+		if slices.ContainsFunc(log, func(have queue.Event) bool { return have.ID == ev.ID }) {
+			continue
+		}
+		if ev.RecordedAt = at; len(log) > 0 && log[len(log)-1].RecordedAt.After(at) {
+			ev.RecordedAt = log[len(log)-1].RecordedAt
+		}
+		ev.Seq = int64(len(log)) + 1
+		if m.logs == nil {
+			m.logs = map[int64][]queue.Event{}
+		}
+		m.logs[ev.DomainID] = append(log, ev)
+	}
 }
 
 // Lead implements dispatcher.Store.

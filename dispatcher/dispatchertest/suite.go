@@ -40,7 +40,10 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"a large settlement is too":                   testLarge,
 		"parked events come and go":                   testParked,
 		"done events are those with a final try":      testDone,
-		"a pause and a disabling are kept":            testPause,
+		"health and a disabling are kept":             testHealth,
+		"a claimed mark comes down again":             testUnclaim,
+		"what an endpoint was claimed for is kept":    testClaimedFor,
+		"notices are on the log once":                 testNotices,
 		"an endpoint that is gone takes nothing":      testGone,
 		"one leads at a time":                         testLead,
 		"what is late from an older term is refused":  testLateWrites,
@@ -133,8 +136,9 @@ func testActive(t *testing.T, f Fixture) {
 	ep.Events, ep.Queues = []queue.EventType{queue.EventJoined, queue.EventLeaving}, []int64{7, 9}
 	ep.Headers = map[string][]string{"Authorization": {"Bearer x"}, "X-Two": {"a", "b"}}
 	ep.Secrets = append(ep.Secrets, dispatcher.Secret{Key: dispatcher.NewKey(dispatcher.SignatureEd25519), Until: base.Add(time.Hour)})
-	ep.Description, ep.Profile, ep.Ordering = "CRM", dispatcher.ProfileLive, dispatcher.OrderNone
-	ep.MaxInFlight, ep.Timeout = 3, 1500*time.Millisecond
+	ep.Description, ep.Profile, ep.Ordering = "CRM", dispatcher.ProfileCustom, dispatcher.OrderNone
+	ep.Schedule = []time.Duration{time.Second, 90 * time.Minute}
+	ep.MaxInFlight, ep.Timeout, ep.OrderWait, ep.Rate = 3, 1500*time.Millisecond, 42*time.Second, 2.5
 	after := dispatcher.Position{RecordedAt: base, Seq: 2}
 	f.Create(ep, after)
 	off := Endpoint("https://off.example/")
@@ -232,7 +236,11 @@ func testParked(t *testing.T, f Fixture) {
 	_, ref := create(t, f, dispatcher.Position{})
 	_, other := create(t, f, dispatcher.Position{})
 	p := func(ref dispatcher.Ref, i int, tries int, next time.Time) dispatcher.Parked {
-		return dispatcher.Parked{Ref: ref, Position: pos(evs[i]), Lane: "attempt/1", Tries: tries, NextAt: next}
+		p := dispatcher.Parked{Ref: ref, Position: pos(evs[i]), Lane: "attempt/1", Tries: tries, NextAt: next, Sequence: i + 1}
+		if next.IsZero() {
+			p.HeldSince = base.Add(time.Millisecond)
+		}
+		return p
 	}
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base, Park: []dispatcher.Parked{
 		p(ref, 2, 0, time.Time{}), p(ref, 1, 1, base.Add(time.Second)), p(other, 1, 4, base), p(ref, 3, 0, time.Time{})}}))
@@ -264,20 +272,6 @@ func testDone(t *testing.T, f Fixture) {
 	same(t, "done of the other", backlog(t, f, other).Done, []int64{})
 }
 
-func testPause(t *testing.T, f Fixture) {
-	_, a := create(t, f, dispatcher.Position{})
-	_, b := create(t, f, dispatcher.Position{})
-	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base.Add(time.Hour), Gone: []dispatcher.Ref{a},
-		Pauses: []dispatcher.Pause{{Ref: b, Until: base.Add(time.Minute), Reason: dispatcher.OutcomeThrottled}}}))
-	active, err := f.Store.Active(t.Context())
-	ok(t, err)
-	if len(active) != 1 || active[0].Endpoint.ID != b.EndpointID {
-		t.Fatalf("active endpoints: %v, want only %s", active, b.EndpointID)
-	}
-	same(t, "pause", active[0].Endpoint.PausedUntil, base.Add(time.Minute))
-	same(t, "reason", active[0].Endpoint.PausedReason, dispatcher.OutcomeThrottled)
-}
-
 func testGone(t *testing.T, f Fixture) {
 	evs := f.Append(base, Attempt(1, 3, base)...)
 	_, ref := create(t, f, dispatcher.Position{})
@@ -295,8 +289,9 @@ func testGone(t *testing.T, f Fixture) {
 		Park:    []dispatcher.Parked{park(ref), park(stays)},
 		Unpark:  []dispatcher.ParkedKey{{Ref: ref, Seq: 1}},
 		Cursors: []dispatcher.Cursor{{Ref: ref, Settled: pos(evs[2])}},
-		Pauses:  []dispatcher.Pause{{Ref: ref, Until: base, Reason: dispatcher.OutcomeThrottled}},
-		Gone:    []dispatcher.Ref{ref}}))
+		Unclaim: []dispatcher.Unclaim{{Ref: ref}},
+		Healths: []dispatcher.HealthOf{{Ref: ref, Version: base}},
+		Disable: []dispatcher.Disabling{{Ref: ref, Reason: dispatcher.DisabledGone}}}))
 	if n := len(f.Tries(ref)); n != 1 {
 		t.Errorf("%d tries of the deleted endpoint are on record, want 1", n)
 	}
