@@ -23,11 +23,13 @@ type Queue struct {
 	Priority     int                `json:"priority" minimum:"-1000000" maximum:"1000000" doc:"Orders the queues of one agent, higher first."`
 	Variables    map[string]string  `json:"variables" doc:"Travel with every attempt; a member's variable of the same name wins."`
 
-	UseProcessing bool `json:"use_processing" doc:"After the conversation the agent has time for a report."`
-	ProcessingSec int  `json:"processing_sec" doc:"That time."`
-	RenewSec      int  `json:"renew_sec" doc:"So long before the end an agent's screen offers more time."`
-	Renewals      int  `json:"renewals" doc:"How often more time may be taken; 0 = no limit."`
-	WrapUpSec     int  `json:"wrap_up_sec" doc:"The agent's pause after an attempt without processing."`
+	UseProcessing           bool           `json:"use_processing" doc:"After the conversation the agent has time for a report."`
+	ProcessingSec           int            `json:"processing_sec" doc:"That time."`
+	RenewSec                int            `json:"renew_sec" doc:"So long before the end an agent's screen offers more time."`
+	Renewals                int            `json:"renewals" doc:"How often more time may be taken; 0 = no limit."`
+	ProcessingTimeoutResult queue.CCResult `json:"processing_timeout_result,omitempty" enum:"success,abandoned,cancel" doc:"The result when the agent has not reported by then."`
+	ProcessingTimeoutRetry  bool           `json:"processing_timeout_retry" doc:"Outbound queues: the member is then tried again, after wait_between_retries_sec."`
+	WrapUpSec               int            `json:"wrap_up_sec" doc:"The agent's pause after an attempt without processing."`
 
 	OfferTimeoutSec  int  `json:"offer_timeout_sec" doc:"How long an agent is rung."`
 	BridgeTimeoutSec int  `json:"bridge_timeout_sec" doc:"How long the switch has for connecting."`
@@ -36,6 +38,7 @@ type Queue struct {
 	KeepOnMaxWait    bool `json:"keep_on_max_wait" doc:"The switch keeps the call when waiting ends, so it has no cause."`
 	MaxWaiting       int  `json:"max_waiting" doc:"More joins are refused; 0 = no limit."`
 	MaxOffers        int  `json:"max_offers" doc:"Ends a task after so many misses; 0 = no limit."`
+	RejoinSec        int  `json:"rejoin_sec" doc:"How long a conversation whose agent has lost his line waits for him to come back; 0 = it ends."`
 	MaxTalkSec       int  `json:"max_talk_sec" doc:"Ends a conversation that nobody ended; 0 = 4 h."`
 
 	NoAnswerDelaySec int  `json:"no_answer_delay_sec" doc:"The agent's pause after an offer that he did not answer."`

@@ -110,6 +110,11 @@ type Attempt struct {
 	TalkUntil       time.Time `json:"talk_until,omitzero"`
 	TalkReason      Reason    `json:"talk_reason,omitempty"`
 	ProcessingUntil time.Time `json:"processing_until,omitzero"`
+	// RejoinUntil ends the conversation of an agent who has lost his leg, unless he
+	// comes back (engine.md B.10, 5); zero while he has one.
+	// Rejoins counts the orders to connect him again.
+	RejoinUntil time.Time `json:"rejoin_until,omitzero"`
+	Rejoins     int       `json:"rejoins,omitempty"`
 	// DialUntil ends what the switch does with the member who is dialled: first
 	// the ringing, then the detection (dialing) or the bridge (active).
 	DialUntil time.Time `json:"dial_until,omitzero"`

@@ -115,6 +115,7 @@ func (s *step) endConversation(a *attempt, end ending) {
 	if a.AgentChannel != "" {
 		s.orderHangup(a, LegAgent, a.accepted(), CauseNormalClearing)
 	}
+	a.RejoinUntil = time.Time{}
 	switch {
 	case a.EarlyReport != "":
 		s.leave(a, reported(a.EarlyReport))

@@ -65,7 +65,7 @@ func (a *Attempt) nextDue() time.Time {
 	case StateDialing, StateActive:
 		return a.DialUntil
 	case StateBridged:
-		return a.TalkUntil
+		return earliest(a.TalkUntil, a.RejoinUntil)
 	case StateProcessing:
 		return a.ProcessingUntil
 	default:
@@ -118,6 +118,10 @@ func (s *step) attemptDue(a *attempt) {
 	case StateDialing, StateActive:
 		s.dialDue(a)
 	case StateBridged:
+		if passed(a.RejoinUntil) {
+			s.rejoinDue(a)
+			return
+		}
 		s.talkDue(a)
 	case StateProcessing:
 		s.processingDue(a)

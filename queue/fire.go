@@ -173,6 +173,9 @@ func (s *step) order(a *attempt, typ EventType, o *Offer, end *hangup) {
 		}
 	}
 	kind := string(typ)
+	if a.Rejoins > 0 && typ == EventSwitchBridge {
+		kind += "." + strconv.Itoa(a.Rejoins)
+	}
 	if end != nil {
 		d.Leg, d.Cause = &end.leg, &end.cause
 		kind += "." + string(end.leg)
@@ -198,7 +201,7 @@ func (s *step) emitOrder(a *attempt, typ EventType, kind string, no int, data []
 // orderHangup orders the end of one leg, unless its end is what this step was
 // told of.
 func (s *step) orderHangup(a *attempt, leg Leg, o *Offer, cause Cause) {
-	if o != nil && o.Channel == s.ended {
+	if o != nil && (o.Channel == s.ended || leg == LegAgent && !a.RejoinUntil.IsZero()) {
 		return
 	}
 	s.order(a, EventSwitchHangup, o, &hangup{leg, cause})

@@ -1,6 +1,9 @@
 package queue
 
-import "strconv"
+import (
+	"strconv"
+	"time"
+)
 
 // handOver gives the conversation to another agent (engine.md B.10, 13): no
 // Missed, no Leaving, no second Bridged. The agent before has his wrap-up, and
@@ -13,6 +16,7 @@ func (s *step) handOver(a *attempt, to target) {
 	s.orderTransfer(a, to)
 	s.orderHangup(a, LegAgent, before, CauseAttendedTransfer)
 	a.Transfers++
+	a.RejoinUntil = time.Time{}
 	a.PreviousAgentID = before.Agent.ID
 	agent := to.agent.cfg.ref()
 	a.Agent, a.AgentChannel, a.EarlyReport = &agent, to.channel, ""

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -22,7 +23,8 @@ type seen struct {
 	bridged bool
 	// accepted is the offer that was answered or bridged; 0 = none.
 	accepted int64
-	worked   bool // processing was fired
+	worked   bool  // processing was fired
+	agent    int64 // to whom the conversation was handed over; 0 = it was not
 	left     bool
 }
 
@@ -34,6 +36,9 @@ func (w *witness) see(ev Event) error {
 	if ev.Listed == nil {
 		if ev.Sequence != 0 || len(ev.Data) == 0 || ev.Subject == nil {
 			return fmt.Errorf("%s: %+v", ev.Type, ev)
+		}
+		if ev.Type == EventAgentChanged {
+			return w.changed(ev)
 		}
 		return nil
 	}
@@ -51,6 +56,20 @@ func (w *witness) see(ev Event) error {
 		return fmt.Errorf("attempt %d: %w", ev.AttemptID, err)
 	}
 	return nil
+}
+
+// changed notes that another agent has the conversation, which must be one.
+func (w *witness) changed(ev Event) error {
+	s := w.attempts[ev.AttemptID]
+	if s == nil || !s.bridged || s.left || ev.At.Before(s.last.At) {
+		return fmt.Errorf("attempt %d: the agent changed outside of a conversation", ev.AttemptID)
+	}
+	var d AgentChangedData
+	if err := json.Unmarshal(ev.Data, &d); err != nil || d.AgentID == d.PreviousAgentID {
+		return fmt.Errorf("attempt %d: %s: %w", ev.AttemptID, ev.Data, err)
+	}
+	s.agent = d.AgentID
+	return w.move(s, ev.Queue.Type, s.state, "agent_changed")
 }
 
 func (s *seen) see(ev Event) error {
@@ -108,7 +127,14 @@ func (s *seen) transition(ev Event) error {
 			return fmt.Errorf("processing twice, without an accept, or although it is off")
 		}
 		s.worked = true
+		fallthrough
 	case EventLeaving:
+		if s.agent != 0 && (ev.Listed.AgentID == nil || *ev.Listed.AgentID != s.agent) {
+			return fmt.Errorf("is not the agent's who has the conversation, %d", s.agent)
+		}
+		if ev.Type == EventProcessing {
+			return nil
+		}
 		s.left = true
 		results := []CCResult{ResultSuccess, ResultCancel, ResultAbandoned}
 		if len(s.open) > 0 || !slices.Contains(results, ev.Listed.Result) || ev.Ext.ResultReason == "" {

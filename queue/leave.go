@@ -44,7 +44,7 @@ func (s *step) leave(a *attempt, end ending) {
 	}
 	a.State, a.Result, a.ResultReason = StateLeaving, end.result, end.reason
 	a.WaitUntil, a.NoAgentsUntil, a.TalkUntil, a.ProcessingUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	a.TalkReason, a.DialUntil = "", time.Time{}
+	a.TalkReason, a.DialUntil, a.RejoinUntil = "", time.Time{}, time.Time{}
 	s.planRetry(a)
 	s.fire(a, EventLeaving, nil)
 	s.freeAgent(a)

@@ -18,7 +18,11 @@ func (s *step) startProcessing(a *attempt) {
 // conversation ended stands, when it was no ordinary end.
 func (s *step) processingDue(a *attempt) {
 	if a.EndReason == ReasonServed {
-		s.leave(a, ending{result: ResultSuccess, reason: ReasonProcessingTimeout})
+		end := ending{result: s.queueOf(a).cfg.ProcessingTimeoutResult, reason: ReasonProcessingTimeout}
+		if end.result == "" {
+			end.result = ResultSuccess
+		}
+		s.leave(a, end)
 		return
 	}
 	s.leave(a, ending{result: a.EndResult, reason: a.EndReason})

@@ -33,7 +33,7 @@ func (w *world) command() Command {
 	if w.n("late", 4) == 0 {
 		report.At = w.now.Add(-time.Duration(w.n("earlier", 12_000)-3000) * time.Millisecond)
 	}
-	switch w.n("kind", 16) {
+	switch w.n("kind", 18) {
 	case 0, 1:
 		return Join{
 			QueueID: pick(w, "queue", w.queues), Destination: &number,
@@ -77,12 +77,44 @@ func (w *world) command() Command {
 		report.Cause = pick(w, "cause", []Cause{"", "USER_BUSY", "CALL_REJECTED", "SUBSCRIBER_ABSENT", "NO_ANSWER", "WRONG_CALL_STATE"})
 		report.Reason = pick(w, "transfer", []string{"", "", "", "transfer_blind"})
 		return report
+	case 16:
+		return w.transfer(attempt)
+	case 17:
+		report.Event, report.OfferNo = SwitchTransferred, 0
+		report.Reason = pick(w, "how", []string{"", "transfer_attended", "transfer_attended"})
+		switch w.n("where", 4) {
+		case 0:
+			report.AgentID, report.QueueID = 0, pick(w, "to queue", w.queues)
+		case 1:
+			report.AgentID = 0
+		case 2:
+			report.AgentID = pick(w, "to agent", w.agents)
+			report.AgentChannelID = "leg-" + number
+		}
+		return report
 	case 13:
 		return Reconcile{Lost: w.n("lost", 2) == 0}
 	default:
 		report.Event, report.Leg = SwitchMessage, pick(w, "writer", []Leg{LegMember, LegAgent})
 		return report
 	}
+}
+
+// transfer draws a transfer of the attempt to somebody.
+func (w *world) transfer(attempt int64) Command {
+	c := Transfer{AttemptID: attempt, Attended: w.n("attended", 2) == 0}
+	switch w.n("to", 3) {
+	case 0:
+		c.ToQueueID, c.Attended = pick(w, "to queue", w.queues), false
+		if w.n("joinable", 3) > 0 {
+			c.ToQueueID = pick(w, "joinable queue", w.queues[:5])
+		}
+	case 1:
+		c.ToDestination = "+12025550199"
+	default:
+		c.ToAgentID = pick(w, "to agent", w.agents)
+	}
+	return c
 }
 
 // outbound draws a command about a member who is dialled.
@@ -149,7 +181,7 @@ func (w *world) outbound() Command {
 	default:
 		return pick(w, "answer", []Command{
 			Skip{AttemptID: a.ID, AgentID: agent}, Decline{AttemptID: a.ID, AgentID: agent},
-			Close{AttemptID: a.ID}, Report{AttemptID: a.ID, Result: ResultAbandoned}, Report{AttemptID: a.ID},
+			Close{AttemptID: a.ID}, Report{AttemptID: a.ID, Result: ResultAbandoned}, Report{AttemptID: a.ID}, w.transfer(a.ID),
 		})
 	}
 	return r

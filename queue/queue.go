@@ -99,6 +99,13 @@ type Queue struct {
 	ProcessingSec int  `json:"processing_sec"`
 	RenewSec      int  `json:"renew_sec"`
 	Renewals      int  `json:"renewals"`
+	// ProcessingTimeoutResult is the result of an attempt whose agent has not
+	// reported when ProcessingSec is over; empty = success. With
+	// ProcessingTimeoutRetry the member of an outbound queue is then tried again,
+	// after WaitBetweenRetriesSec (engine.md D9). How a conversation ended stands
+	// when that was no ordinary end, such as a transfer.
+	ProcessingTimeoutResult CCResult `json:"processing_timeout_result,omitempty"`
+	ProcessingTimeoutRetry  bool     `json:"processing_timeout_retry"`
 	// WrapUpSec is the agent's pause after an attempt without processing.
 	WrapUpSec int `json:"wrap_up_sec"`
 
@@ -117,6 +124,9 @@ type Queue struct {
 	MaxWaiting int `json:"max_waiting"`
 	// MaxOffers ends a task after so many misses; 0 = no limit.
 	MaxOffers int `json:"max_offers"`
+	// RejoinSec is how long a conversation whose agent has lost his leg waits for
+	// him; 0 = it ends at once (engine.md B.10, 5).
+	RejoinSec int `json:"rejoin_sec"`
 	// MaxTalkSec ends a conversation that nobody ended (safety net); 0 = 4 h, in
 	// a chat after the last message.
 	MaxTalkSec int `json:"max_talk_sec"`
@@ -184,7 +194,7 @@ type Queue struct {
 func DefaultQueue(id int64, name string, t Type) Queue {
 	q := Queue{
 		ID: id, Name: name, Type: t, Distribution: DistributionEngine, Enabled: true,
-		UseProcessing: true, ProcessingSec: 30, RenewSec: 15, Renewals: 1,
+		UseProcessing: true, ProcessingSec: 30, RenewSec: 15, Renewals: 1, ProcessingTimeoutResult: ResultSuccess,
 		OfferTimeoutSec: 20, BridgeTimeoutSec: 5, MaxWaitSec: 3600,
 		NoAnswerDelaySec: 10, RejectDelaySec: 10, BusyDelaySec: 60, CountDeclined: true,
 		OriginateTimeoutSec: 60, AMDTotalAnalysisMs: 5000, MinDurationSec: 3,
@@ -238,6 +248,11 @@ func (q *Queue) Validate() error {
 	if q.UseProcessing && q.ProcessingSec <= 0 {
 		return invalid("processing_sec", "processing_sec must be positive when use_processing is on")
 	}
+	switch q.ProcessingTimeoutResult {
+	case "", ResultSuccess, ResultAbandoned, ResultCancel:
+	default:
+		return invalid("processing_timeout_result", "processing_timeout_result is success, abandoned or cancel")
+	}
 	if q.OfferTimeoutSec <= 0 {
 		return invalid("offer_timeout_sec", "offer_timeout_sec must be positive")
 	}
@@ -276,7 +291,7 @@ func (q *Queue) validateLimits() error {
 		{"wrap_up_sec", q.WrapUpSec}, {"offer_timeout_sec", q.OfferTimeoutSec},
 		{"bridge_timeout_sec", q.BridgeTimeoutSec}, {"max_wait_sec", q.MaxWaitSec},
 		{"no_agents_sec", q.NoAgentsSec}, {"max_waiting", q.MaxWaiting}, {"max_offers", q.MaxOffers},
-		{"max_talk_sec", q.MaxTalkSec}, {"no_answer_delay_sec", q.NoAnswerDelaySec},
+		{"rejoin_sec", q.RejoinSec}, {"max_talk_sec", q.MaxTalkSec}, {"no_answer_delay_sec", q.NoAnswerDelaySec},
 		{"reject_delay_sec", q.RejectDelaySec}, {"busy_delay_sec", q.BusyDelaySec},
 		{"max_no_answer", q.MaxNoAnswer}, {"client_idle_sec", q.ClientIdleSec},
 		{"agent_idle_sec", q.AgentIdleSec}, {"dialog_idle_sec", q.DialogIdleSec},

@@ -56,6 +56,10 @@ func (q *Queue) retryRule(a *Attempt) Retry {
 	switch a.ResultReason {
 	case ReasonNoAnswer, ReasonReportedAbandoned, ReasonShortIVR:
 		return Retry{Again: true, AfterSec: q.WaitBetweenRetriesSec}
+	case ReasonProcessingTimeout:
+		if q.ProcessingTimeoutRetry {
+			return Retry{Again: true, AfterSec: q.WaitBetweenRetriesSec}
+		}
 	case ReasonNetwork:
 		if a.Cause.Class() == ClassConfig { // a fault in the set-up does not mend itself
 			return Retry{}

@@ -119,6 +119,10 @@ func (s *step) legAnswered(a *attempt, c SwitchReport) {
 		}
 		return
 	}
+	if a.newLeg(c) {
+		s.rejoined(a, c)
+		return
+	}
 	i := s.reportedOffer(a, c)
 	if i < 0 {
 		s.res.Dropped = "no offer of the attempt is open"
@@ -137,6 +141,8 @@ func (s *step) bridgeReport(a *attempt, c SwitchReport) {
 	}
 	i := s.reportedOffer(a, c)
 	switch {
+	case c.Event == SwitchBridged && a.newLeg(c):
+		s.rejoined(a, c)
 	case i < 0 || a.Queue.Type.agentFirst():
 		s.res.Dropped = "no offer of the attempt waits for its bridge"
 	case c.Event == SwitchBridged:
@@ -203,6 +209,9 @@ func (s *step) legEnded(a *attempt, c SwitchReport) {
 func (s *step) agentHungUp(a *attempt, c SwitchReport) {
 	if end := endOfCall(c); end.reason == ReasonTransferred && a.State == StateBridged {
 		s.endConversation(a, end)
+		return
+	}
+	if s.awaitRejoin(a, c) {
 		return
 	}
 	if c.Cause != "" && c.Cause.Class() != ClassNormal {

@@ -85,6 +85,8 @@ var outcomes = map[string][]string{
 	"reported_abandoned abandoned":     {"call"},
 	"reported_cancel cancel":           {"call"},
 	"processing_timeout success":       {"call"},
+	"processing_timeout abandoned":     {"call"}, // as processing_timeout_result says
+	"processing_timeout cancel":        {"call"},
 	"transferred success":              {"BLIND_TRANSFER 200", "ATTENDED_TRANSFER 200"},
 	"ivr_completed success":            {"NORMAL_CLEARING 200", "given"},
 	"short_ivr abandoned":              {"NORMAL_CLEARING 200"},

@@ -8,7 +8,7 @@ import (
 
 // moves is the table of engine.md B.6: for each type, every state that may
 // follow another and the event that says so. A step may make several of them.
-// The rows that begin with leaving are the Missed of what is left of a ring-all
+// An attended transfer between agents is a move that stays where it is. The rows that begin with leaving are the Missed of what is left of a ring-all
 // and the Leaving that follows a Missed in the same step.
 var moves = func() map[string]bool {
 	all := map[string]bool{}
@@ -31,7 +31,7 @@ var moves = func() map[string]bool {
 		"offering → active answered", "active → active active",
 		"active → bridged bridged", "active → processing processing", "active → leaving leaving")
 	add([]Type{Offline, Inbound, Preview, Progressive, Predictive, Chat, Task},
-		"offering → leaving missed", "leaving → leaving leaving",
+		"offering → leaving missed", "leaving → leaving leaving", "bridged → bridged agent_changed",
 		"bridged → processing processing", "bridged → leaving leaving", "processing → leaving leaving")
 	return all
 }()

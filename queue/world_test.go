@@ -46,6 +46,7 @@ func newWorld(rt failer, draw func(string, int) int) *world {
 		q.WrapUpSec, q.MaxNoAnswer, q.MaxOffers, q.MaxWaiting = 5*(i%2), 3*(i%2), 2, 5
 		q.MaxWaitSec, q.NoAgentsSec, q.ClientIdleSec, q.DialogIdleSec, q.AgentIdleSec = 90, 60*(i%2), 40, 30, 45
 		q.KeepOnMaxWait = i == 1
+		q.RejoinSec = 10 * (i % 2)
 		q.AMD, q.AllowNotSure = i%2 == 0, i == 10
 		q.OriginateTimeoutSec, q.BridgeTimeoutSec, q.AMDTotalAnalysisMs = 60, 15, 60_000
 		if i == 8 {
