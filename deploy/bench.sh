@@ -21,6 +21,7 @@ measure api . 2s
 measure store '^BenchmarkDeliver$' 5x
 measure store '^BenchmarkLatency$' 1x
 measure store '^BenchmarkStall$' 1x
+measure store '^BenchmarkHopper$' 300x
 
 # A line of go test: name, iterations, then pairs of value and unit.
 awk '
@@ -51,5 +52,6 @@ awk '
     key("p50_ms_5", "BenchmarkLatency/endpoints=5", "p50_ms")
     key("p99_ms_5", "BenchmarkLatency/endpoints=5", "p99_ms")
     key("stall_p99_ratio", "BenchmarkStall", "stall_p99_ratio")
+    key("hopper_ms", "BenchmarkHopper", "hopper_ms")
     print line
   }' "$out"

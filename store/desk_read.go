@@ -23,9 +23,12 @@ const (
 func openRecords(ctx context.Context, conn *pgx.Conn, domain int64) ([]queue.Record, error) {
 	var out []queue.Record
 	batch := &pgx.Batch{}
+	queueRecords[queue.Calendar](batch, &out, calendarsSQL.read, domain)
+	queueRecords[queue.Trunk](batch, &out, trunksSQL.read, domain)
 	queueRecords[queue.Queue](batch, &out, readQueues, domain)
 	queueRecords[queue.Agent](batch, &out, readAgents, domain)
 	queueRecords[queue.AgentState](batch, &out, readStates, domain)
+	queueMembers(batch, &out, readMembers, domain)
 	queueRecords[queue.Attempt](batch, &out, readAttempts, domain)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read open state: %w", err)
@@ -61,9 +64,15 @@ func changedRecords(ctx context.Context, conn *pgx.Conn, domain int64, have, hea
 	queueRemoved(batch, &out, queue.KindAttempt, changedLeft, domain, have.Version, head.Version, null(have.RecordedAt))
 	queueRemoved(batch, &out, queue.KindAgent, changedAgentsGone, domain, have.Version, head.Version)
 	queueRemoved(batch, &out, queue.KindQueue, changedQueuesGone, domain, have.Version, head.Version)
+	queueRemoved(batch, &out, queue.KindCalendar, calendarsSQL.removed, domain, have.Version, head.Version)
+	queueRemoved(batch, &out, queue.KindTrunk, trunksSQL.removed, domain, have.Version, head.Version)
+	queueRecords[queue.Calendar](batch, &out, calendarsSQL.changed, domain, have.Version, head.Version)
+	queueRecords[queue.Trunk](batch, &out, trunksSQL.changed, domain, have.Version, head.Version)
 	queueRecords[queue.Queue](batch, &out, changedQueues, domain, have.Version, head.Version)
 	queueRecords[queue.Agent](batch, &out, changedAgents, domain, have.Version, head.Version)
 	queueRecords[queue.AgentState](batch, &out, changedStates, domain, have.Version, head.Version)
+	queueMembers(batch, &out, changedMembers, domain, have.Version, head.Version)
+	queueNewlyForbidden(batch, &out, changedForbidden, domain, have.Version, head.Version)
 	queueRecords[queue.Attempt](batch, &out, changedAttempts, domain, have.Version, head.Version)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read what changed since version %d: %w", have.Version, err)

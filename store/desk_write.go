@@ -50,6 +50,9 @@ func (l *deskLog) write(ctx context.Context, conn *pgx.Conn, before desk.Head, b
 		}
 		w.left = nil
 	}
+	if err := w.writeMembers(ctx, conn); err != nil {
+		return err
+	}
 	batch := &pgx.Batch{}
 	w.queue(batch)
 	batch.Queue(moveHead, l.domain, b.Head.Seq, null(b.Head.RecordedAt), b.Head.Version)
@@ -88,6 +91,9 @@ type writer struct {
 		ref  []*string
 	}
 	queuesGone, agentsGone []int64
+
+	members           memberRows
+	calendars, trunks settings
 }
 
 // columns are what every kind of record has: its id and itself.
@@ -147,19 +153,36 @@ func (w *writer) gatherRecord(r queue.Record, leaving map[int64]*queue.Event) er
 		w.agents.name = append(w.agents.name, r.Name)
 		w.agents.ref = append(w.agents.ref, nameOf(&r.Ref))
 		return w.agents.add(r.ID, r)
+	case *queue.Member:
+		return w.gatherMember(r)
+	case *queue.Forbidden:
+		w.gatherForbidden(r)
+		return nil
+	case *queue.Calendar:
+		return w.calendars.add(r.ID, r.Name, r)
+	case *queue.Trunk:
+		return w.trunks.add(r.ID, r.Name, r)
 	case *queue.Removed:
-		switch r.Kind {
-		case queue.KindQueue:
-			w.queuesGone = append(w.queuesGone, r.ID)
-			return nil
-		case queue.KindAgent:
-			w.agentsGone = append(w.agentsGone, r.ID)
-			return nil
-		}
-		return fmt.Errorf("write a batch: cannot remove a %s", r.Kind)
+		return w.gatherRemoved(r)
 	default:
 		return fmt.Errorf("write a batch: unknown record %T", r)
 	}
+}
+
+func (w *writer) gatherRemoved(r *queue.Removed) error {
+	switch r.Kind {
+	case queue.KindQueue:
+		w.queuesGone = append(w.queuesGone, r.ID)
+	case queue.KindAgent:
+		w.agentsGone = append(w.agentsGone, r.ID)
+	case queue.KindCalendar:
+		w.calendars.gone = append(w.calendars.gone, r.ID)
+	case queue.KindTrunk:
+		w.trunks.gone = append(w.trunks.gone, r.ID)
+	default:
+		return fmt.Errorf("write a batch: cannot remove a %s", r.Kind)
+	}
+	return nil
 }
 
 const (
@@ -234,6 +257,9 @@ func (w *writer) queue(batch *pgx.Batch) {
 	if a := &w.agents; len(a.id) > 0 {
 		batch.Queue(putAgents, w.domain, version, a.id, a.name, a.ref, a.record)
 	}
+	w.calendars.queue(batch, calendarsSQL, w.domain, version)
+	w.trunks.queue(batch, trunksSQL, w.domain, version)
+	w.queueForbidden(batch)
 }
 
 // insertInto returns the statements for 1, 2, 3 … rows of a table, below
