@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -77,6 +78,21 @@ type Queue struct {
 
 	CalendarID   int64 `json:"calendar_id" doc:"When the queue is open; 0 = always."`
 	CloseWaiting bool  `json:"close_waiting" doc:"The waiting of those who are inside ends when the calendar closes."`
+
+	Pacing *queue.Law `json:"pacing" doc:"predictive, progressive: how far ahead of the agents members are dialled, and the law by which dropped calls are counted. Null = that of the United States."`
+}
+
+// queueNulls are the settings of a queue that may be null.
+var queueNulls = []string{"pacing"}
+
+// TransformSchema shows the law on dropped calls where it belongs. What a
+// request leaves out of it stays as it was, at first that of the United States.
+func (Queue) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
+	law := huma.SchemaFromType(r, reflect.TypeFor[queue.Law]())
+	law.Required, law.Nullable = nil, true
+	law.Description = s.Properties["pacing"].Description
+	s.Properties["pacing"] = law
+	return s
 }
 
 // NewQueue is the body that creates a queue: name, type, and the settings that
@@ -84,16 +100,16 @@ type Queue struct {
 type NewQueue Queue
 
 // TransformSchema makes everything but name and type optional.
-func (NewQueue) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	return settingsSchema(s, "name", "type")
+func (NewQueue) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
+	return settingsSchema(Queue{}.TransformSchema(r, s), "name", "type")
 }
 
 // QueueChange is the body that changes a queue: the settings that shall change.
 type QueueChange Queue
 
 // TransformSchema makes everything optional.
-func (QueueChange) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	return settingsSchema(s)
+func (QueueChange) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema {
+	return settingsSchema(Queue{}.TransformSchema(r, s))
 }
 
 func settingsSchema(s *huma.Schema, required ...string) *huma.Schema {
@@ -175,7 +191,7 @@ func (h *handler) createQueue(ctx context.Context, c caller, in *struct {
 	RawBody []byte
 }) (*queueCreated, error) {
 	q := Queue(queue.DefaultQueue(0, in.Body.Name, in.Body.Type))
-	if err := overlay(in.RawBody, &q); err != nil {
+	if err := overlay(in.RawBody, &q, queueNulls...); err != nil {
 		return nil, err
 	}
 	saved, err := h.saveQueue(ctx, c, queue.Queue(q))
@@ -211,7 +227,7 @@ func (h *handler) changeQueue(ctx context.Context, c caller, in *struct {
 	if in.Body.Variables != nil {
 		changed.Variables = nil // else the old ones would shine through
 	}
-	if err := overlay(in.RawBody, &changed); err != nil {
+	if err := overlay(in.RawBody, &changed, queueNulls...); err != nil {
 		return nil, err
 	}
 	changed.ID = in.ID

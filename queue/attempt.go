@@ -71,13 +71,16 @@ type Attempt struct {
 	DialAt           time.Time `json:"dial_at,omitzero"`
 	MemberRingingAt  time.Time `json:"member_ringing_at,omitzero"`
 	MemberAnsweredAt time.Time `json:"member_answered_at,omitzero"`
-	OfferingAt       time.Time `json:"offering_at,omitzero"`
-	AgentAnsweredAt  time.Time `json:"agent_answered_at,omitzero"`
-	BridgedAt        time.Time `json:"bridged_at,omitzero"`
-	EndedAt          time.Time `json:"ended_at,omitzero"`
-	ProcessingAt     time.Time `json:"processing_at,omitzero"`
-	ReportingAt      time.Time `json:"reporting_at,omitzero"`
-	LeavingAt        time.Time `json:"leaving_at,omitzero"`
+	// PersonAt is when a person was known to be on the line of a predictive or
+	// progressive attempt: from then on the law counts his wait.
+	PersonAt        time.Time `json:"person_at,omitzero"`
+	OfferingAt      time.Time `json:"offering_at,omitzero"`
+	AgentAnsweredAt time.Time `json:"agent_answered_at,omitzero"`
+	BridgedAt       time.Time `json:"bridged_at,omitzero"`
+	EndedAt         time.Time `json:"ended_at,omitzero"`
+	ProcessingAt    time.Time `json:"processing_at,omitzero"`
+	ReportingAt     time.Time `json:"reporting_at,omitzero"`
+	LeavingAt       time.Time `json:"leaving_at,omitzero"`
 
 	// OfferNo is the number of the last offer; Offers are the open ones;
 	// Misses counts closed ones.

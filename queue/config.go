@@ -132,11 +132,10 @@ func (s *step) saveQueue(c SaveQueue) error {
 	if old != nil && old.cfg.Enabled && !q.Enabled {
 		s.withdrawPreviews(old)
 	}
-	q.Variables = merge(q.Variables, nil)
-	q.Trunks, q.RetryRules = slices.Clone(q.Trunks), slices.Clone(q.RetryRules)
-	s.e.putQueue(&q)
+	saved := q.clone()
+	s.e.putQueue(saved)
 	s.look(s.e.queues[q.ID])
-	s.res.Changed = append(s.res.Changed, &q)
+	s.res.Changed = append(s.res.Changed, saved)
 	for _, id := range sortedIDs(s.e.queues[q.ID].agents) {
 		s.touchAgent(s.e.agents[id]) // he may be free for it now
 	}

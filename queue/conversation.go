@@ -40,6 +40,7 @@ func (s *step) talk(a *attempt, o *Offer) {
 		a.ClientActiveAt, a.AgentActiveAt = t, t
 	}
 	s.setTalkDeadline(a)
+	s.personConnected(a)
 	s.fire(a, EventBridged, o)
 	if o == nil {
 		return

@@ -139,6 +139,7 @@ func (s *step) memberReached(a *attempt) {
 // human: a person has answered (engine.md B.6, dialing).
 func (s *step) human(a *attempt) {
 	a.DialUntil = time.Time{}
+	s.personAnswered(a)
 	switch a.Queue.Type {
 	case IVR:
 		s.ivrAnswered(a)

@@ -62,6 +62,7 @@ type queueState struct {
 	online  int                // those of them who are online
 	left    index[freeKey]     // those who are not, by when they last were
 	hopper  hopper
+	pace    *pace // nil in types that are not paced
 }
 
 // waitKey orders those who wait: priority, then who came first.
@@ -181,6 +182,10 @@ func (q *Queue) clone() *Queue {
 	c.Variables = maps.Clone(q.Variables)
 	c.Trunks = slices.Clone(q.Trunks)
 	c.RetryRules = slices.Clone(q.RetryRules)
+	if q.Pacing != nil {
+		law := *q.Pacing
+		c.Pacing = &law
+	}
 	return &c
 }
 

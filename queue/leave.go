@@ -46,6 +46,7 @@ func (s *step) leave(a *attempt, end ending) {
 	a.WaitUntil, a.NoAgentsUntil, a.TalkUntil, a.ProcessingUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	a.TalkReason, a.DialUntil, a.RejoinUntil = "", time.Time{}, time.Time{}
 	s.planRetry(a)
+	s.lineLeft(a)
 	s.fire(a, EventLeaving, nil)
 	s.freeAgent(a)
 	s.e.exit(a)

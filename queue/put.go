@@ -33,6 +33,8 @@ func (e *Engine) Put(records ...Record) {
 		switch r := r.(type) {
 		case *AgentState:
 			e.putAgentState(r)
+		case *Pace:
+			e.putPace(r)
 		case *Attempt:
 			attempts = append(attempts, r)
 		case *Member:
@@ -65,6 +67,7 @@ func (e *Engine) putQueue(cfg *Queue) {
 		forget(e.names, q.cfg.Name, cfg.ID)
 	}
 	q.cfg = *cfg
+	q.keepPace()
 	e.names[cfg.Name] = cfg.ID
 	for id, g := range e.agents { // an agent may have been put before his queue
 		if !slices.Contains(g.cfg.Queues, cfg.ID) {

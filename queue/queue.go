@@ -3,6 +3,8 @@ package queue
 import (
 	"fmt"
 	"time"
+
+	"github.com/offhook/offhook/queue/pacing"
 )
 
 // Type is the life cycle that a queue's attempts follow (engine.md B.7).
@@ -187,6 +189,10 @@ type Queue struct {
 	// waiting of those who are inside when it closes.
 	CalendarID   int64 `json:"calendar_id"`
 	CloseWaiting bool  `json:"close_waiting"`
+	// Pacing is how far ahead of its agents a predictive queue dials, and by
+	// which law the dropped calls of predictive and progressive ones are counted;
+	// null = by that of the United States. It means nothing in other types.
+	Pacing *Law `json:"pacing"`
 }
 
 // DefaultQueue returns an enabled queue of the type with the defaults of
@@ -213,6 +219,10 @@ func DefaultQueue(id int64, name string, t Type) Queue {
 	case IVR:
 		q.UseProcessing = false
 		q.MaxCalls = 30
+	}
+	if t.paced() {
+		law := pacing.US()
+		q.Pacing = &law
 	}
 	return q
 }
@@ -277,6 +287,11 @@ func (q *Queue) validateOutbound() error {
 		return invalid("amd_total_analysis_ms", "amd_total_analysis_ms must be between 1 and 60000")
 	case q.Type == Progressive && (q.ProgressiveCount < 1 || q.ProgressiveCount > 100):
 		return invalid("progressive_count", "progressive_count must be between 1 and 100")
+	case q.Pacing != nil:
+		if err := q.Pacing.Validate(); err != nil {
+			return invalid("pacing", err.Error())
+		}
+		return nil
 	default:
 		return nil
 	}

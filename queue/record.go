@@ -1,8 +1,8 @@
 package queue
 
 // Record is stored state that a step changed, or that was decided elsewhere
-// and is taken over by [Engine.Put]: *Queue, *Agent, *AgentState, *Attempt or
-// *Removed. A Record handed out is a copy and never changes afterwards.
+// and is taken over by [Engine.Put]: *Queue, *Agent, *AgentState, *Attempt, *Pace
+// or *Removed. A Record handed out is a copy and never changes afterwards.
 type Record interface{ record() }
 
 // Kind says what a Removed was.
@@ -19,6 +19,9 @@ const (
 	KindTrunk     Kind = "trunk"
 	KindForbidden Kind = "forbidden"
 )
+
+// kindPace keys what a queue's pacer has learned, which goes with the queue.
+const kindPace Kind = "pace"
 
 // kindAgentState keys what an agent is doing, which is stored apart from who he
 // is and goes with him.
@@ -54,6 +57,8 @@ func KeyOf(r Record) Key {
 		return Key{Kind: KindTrunk, ID: r.ID}
 	case *Forbidden:
 		return Key{Kind: KindForbidden, Name: r.Number}
+	case *Pace:
+		return Key{Kind: kindPace, ID: r.QueueID}
 	case *Removed:
 		return Key{Kind: r.Kind, ID: r.ID}
 	default:
@@ -77,6 +82,7 @@ func (*Member) record()     {}
 func (*Calendar) record()   {}
 func (*Trunk) record()      {}
 func (*Forbidden) record()  {}
+func (*Pace) record()       {}
 func (*Removed) record()    {}
 
 // Result is what one command caused: facts for the log, and the records they

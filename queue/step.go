@@ -15,6 +15,7 @@ type step struct {
 	attempts         []*attempt    // changed, in order of first change
 	agents           []*agentState // changed, in order of first change
 	queues           []*queueState // whose hoppers are to be dialled from
+	paced            []*queueState // whose pacers were told something
 }
 
 // Step carries out cmd at the instant at. On an error, always an *Error,
@@ -139,6 +140,10 @@ func (s *step) finish() {
 		if asked == &a.Attempt {
 			s.res.Attempt = copied
 		}
+	}
+	for _, q := range s.paced {
+		q.pace.dirty = false
+		s.res.Changed = append(s.res.Changed, q.paceRecord())
 	}
 	if asked != nil && s.res.Attempt == asked { // it has not changed
 		s.res.Attempt = asked.Clone()

@@ -16,6 +16,7 @@ const (
 	readAgents   = `SELECT record FROM agents WHERE domain_id = $1 AND NOT removed ORDER BY id`
 	readStates   = `SELECT record FROM agent_states WHERE domain_id = $1 ORDER BY agent_id`
 	readAttempts = `SELECT record FROM open_attempts WHERE domain_id = $1 ORDER BY id`
+	readPaces    = `SELECT record FROM queue_paces WHERE domain_id = $1 ORDER BY queue_id`
 )
 
 // openRecords reads everything open, in an order in which each record finds
@@ -30,6 +31,7 @@ func openRecords(ctx context.Context, conn *pgx.Conn, domain int64) ([]queue.Rec
 	queueRecords[queue.AgentState](batch, &out, readStates, domain)
 	queueMembers(batch, &out, readMembers, domain)
 	queueRecords[queue.Attempt](batch, &out, readAttempts, domain)
+	queueRecords[queue.Pace](batch, &out, readPaces, domain)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read open state: %w", err)
 	}
@@ -51,6 +53,7 @@ WHERE domain_id = $1 AND changed > $2 AND changed <= $3 AND recorded_at >= coale
 	changedQueues   = `SELECT record FROM queues WHERE domain_id = $1 AND changed > $2 AND changed <= $3 AND NOT removed ORDER BY id`
 	changedAgents   = `SELECT record FROM agents WHERE domain_id = $1 AND changed > $2 AND changed <= $3 AND NOT removed ORDER BY id`
 	changedStates   = `SELECT record FROM agent_states WHERE domain_id = $1 AND changed > $2 AND changed <= $3 ORDER BY agent_id`
+	changedPaces    = `SELECT record FROM queue_paces WHERE domain_id = $1 AND changed > $2 AND changed <= $3 ORDER BY queue_id`
 	changedAttempts = `
 SELECT record FROM open_attempts
 WHERE domain_id = $1 AND changed > $2 AND changed <= $3 AND changed > 0 ORDER BY id`
@@ -74,6 +77,7 @@ func changedRecords(ctx context.Context, conn *pgx.Conn, domain int64, have, hea
 	queueMembers(batch, &out, changedMembers, domain, have.Version, head.Version)
 	queueNewlyForbidden(batch, &out, changedForbidden, domain, have.Version, head.Version)
 	queueRecords[queue.Attempt](batch, &out, changedAttempts, domain, have.Version, head.Version)
+	queueRecords[queue.Pace](batch, &out, changedPaces, domain, have.Version, head.Version)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read what changed since version %d: %w", have.Version, err)
 	}

@@ -90,6 +90,7 @@ type writer struct {
 		name []string
 		ref  []*string
 	}
+	paces                  columns
 	queuesGone, agentsGone []int64
 
 	members           memberRows
@@ -162,6 +163,8 @@ func (w *writer) gatherRecord(r queue.Record, leaving map[int64]*queue.Event) er
 		return w.calendars.add(r.ID, r.Name, r)
 	case *queue.Trunk:
 		return w.trunks.add(r.ID, r.Name, r)
+	case *queue.Pace:
+		return w.paces.add(r.QueueID, r)
 	case *queue.Removed:
 		return w.gatherRemoved(r)
 	default:
@@ -223,6 +226,13 @@ SELECT $1, r.id, r.name, r.ref, r.record::jsonb, $2
 FROM unnest($3::bigint[], $4::text[], $5::text[], $6::text[]) AS r (id, name, ref, record)
 ON CONFLICT (domain_id, id) DO UPDATE
 SET name = EXCLUDED.name, ref = EXCLUDED.ref, record = EXCLUDED.record, changed = EXCLUDED.changed, removed = false`
+	putPaces = `
+INSERT INTO queue_paces (domain_id, queue_id, record, changed)
+SELECT $1, r.queue_id, r.record::jsonb, $2
+FROM unnest($3::bigint[], $4::text[]) AS r (queue_id, record)
+ON CONFLICT (domain_id, queue_id) DO UPDATE SET record = EXCLUDED.record, changed = EXCLUDED.changed`
+	dropPaces = `DELETE FROM queue_paces WHERE domain_id = $1 AND queue_id = ANY($2)`
+
 	dropAgents = `UPDATE agents SET removed = true, changed = $2 WHERE domain_id = $1 AND id = ANY($3)`
 )
 
@@ -246,6 +256,7 @@ func (w *writer) queue(batch *pgx.Batch) {
 	}
 	if len(w.queuesGone) > 0 {
 		batch.Queue(dropQueues, w.domain, version, w.queuesGone)
+		batch.Queue(dropPaces, w.domain, w.queuesGone)
 	}
 	if len(w.agentsGone) > 0 {
 		batch.Queue(dropAgents, w.domain, version, w.agentsGone)
@@ -260,6 +271,9 @@ func (w *writer) queue(batch *pgx.Batch) {
 	w.calendars.queue(batch, calendarsSQL, w.domain, version)
 	w.trunks.queue(batch, trunksSQL, w.domain, version)
 	w.queueForbidden(batch)
+	if p := &w.paces; len(p.id) > 0 {
+		batch.Queue(putPaces, w.domain, version, p.id, p.record)
+	}
 }
 
 // insertInto returns the statements for 1, 2, 3 … rows of a table, below

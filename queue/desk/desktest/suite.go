@@ -116,6 +116,9 @@ func (w *writer) populate() (waiting, offered, gone int64) {
 	join := queue.Join{QueueID: queueID, Destination: &number, MemberName: &name, MemberID: &member, Variables: map[string]string{"a": "1"}}
 	first := w.do(join).Attempt.ID
 	w.do(queue.SwitchReport{AttemptID: first, Leg: queue.LegMember, Event: queue.SwitchEnded, Cause: "NORMAL_CLEARING", SIPCode: 200})
+	pursue := w.do(queue.SaveQueue{Queue: queue.DefaultQueue(0, "pursue", queue.Predictive)}).Changed[0].(*queue.Queue).ID
+	dialled := w.do(queue.Dial{QueueID: pursue, Destination: "+12025550199"}).Attempt.ID
+	w.do(queue.SwitchReport{AttemptID: dialled, Leg: queue.LegMember, Event: queue.SwitchEnded, Cause: "USER_BUSY"}) // a line that ended
 	second := w.do(join).Attempt.ID
 	third := w.do(join).Attempt.ID
 	return third, second, first
@@ -131,6 +134,7 @@ func same(t *testing.T, got, want *queue.Engine) {
 		Agents   []*queue.Agent
 		States   []*queue.AgentState
 		Attempts []*queue.Attempt
+		Paces    []queue.PaceReport
 		Due      time.Time
 	}
 	look := func(e *queue.Engine) view {
@@ -138,6 +142,11 @@ func same(t *testing.T, got, want *queue.Engine) {
 		for _, a := range v.Agents {
 			_, st := e.Agent(a.ID)
 			v.States = append(v.States, st)
+		}
+		for _, q := range v.Queues {
+			if report, paced := e.Pacing(q.ID, start); paced {
+				v.Paces = append(v.Paces, report)
+			}
 		}
 		v.Due, _ = e.NextDeadline()
 		return v
