@@ -21,6 +21,7 @@ type Endpoint struct {
 	Description    string              `json:"description"`
 	Events         []queue.EventType   `json:"events" doc:"Empty means the eight attempt events."`
 	Queues         []int64             `json:"queues" doc:"Empty means all queues."`
+	Filter         string              `json:"filter"`
 	Format         queue.Format        `json:"format"`
 	Signature      *string             `json:"signature" enum:"hmac,ed25519" doc:"Null when the server's key ring does not open the secret."`
 	PublicKey      *string             `json:"public_key" doc:"ed25519: what verifies the signatures, as whpk_ and base64."`
@@ -45,6 +46,7 @@ type EndpointSettings struct {
 	Description string              `json:"description" maxLength:"1000"`
 	Events      []queue.EventType   `json:"events" maxItems:"100" doc:"The types that it shall get; none means the eight attempt events."`
 	Queues      []int64             `json:"queues" maxItems:"1000" doc:"Only events of these queues; none means all."`
+	Filter      string              `json:"filter" maxLength:"4096" doc:"A condition on the event that must be true, such as data.cc_result == \"abandoned\" && queue.name startsWith \"sales\"; empty means every event. docs/receiving.md has the language."`
 	Format      queue.Format        `json:"format" enum:"standard,flat,cloudevents,cloudevents-binary" doc:"How the body is written; the types of events have a schema in each. Standard when absent."`
 	Profile     dispatcher.Profile  `json:"profile" enum:"record,live,custom" doc:"record tries for 75 h; live gives up after 60 s; custom has a schedule of its own."`
 	Schedule    []int               `json:"schedule" maxItems:"24" doc:"Makes the profile custom: the seconds between its tries, each 1 to 86400, together at most 604800."`
@@ -149,7 +151,7 @@ func (h *handler) createEndpoint(ctx context.Context, c caller, in *struct{ Body
 	if err := h.checkQueues(ctx, c, ep.Queues); err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Delivery.CreateEndpoint(ctx, ep, in.Body.From.store(), h.by(ctx, c, nil, viewEndpoint(&ep, h.cfg.Now()))); err != nil {
+	if err := h.cfg.Delivery.CreateEndpoint(ctx, ep, in.Body.From.store(), h.cfg.Now()); err != nil {
 		return nil, err
 	}
 	saved, err := h.reloaded(ctx, c, ep.ID)
@@ -179,7 +181,7 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	was, settings := viewEndpoint(&ep, h.cfg.Now()), settingsOf(&ep)
+	settings := settingsOf(&ep)
 	if in.Body.Headers != nil {
 		settings.Headers = nil // else the old ones would shine through
 	}
@@ -196,7 +198,7 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 	if err := h.checkQueues(ctx, c, in.Body.Queues); err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Delivery.UpdateEndpoint(ctx, ep, h.by(ctx, c, was, viewEndpoint(&ep, h.cfg.Now()))); err != nil {
+	if err := h.cfg.Delivery.UpdateEndpoint(ctx, ep, h.cfg.Now()); err != nil {
 		return nil, err
 	}
 	saved, err := h.reloaded(ctx, c, in.ID)
@@ -207,12 +209,7 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 }
 
 func (h *handler) deleteEndpoint(ctx context.Context, c caller, in *EndpointPath) (*struct{}, error) {
-	ep, err := h.cfg.Delivery.Endpoint(ctx, c.domain, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	ref := dispatcher.Ref{DomainID: c.domain, EndpointID: in.ID}
-	if err := h.cfg.Delivery.DeleteEndpoint(ctx, ref, h.by(ctx, c, viewEndpoint(&ep, h.cfg.Now()), nil)); err != nil {
+	if err := h.cfg.Delivery.DeleteEndpoint(ctx, dispatcher.Ref{DomainID: c.domain, EndpointID: in.ID}, h.cfg.Now()); err != nil {
 		return nil, err
 	}
 	h.cfg.Dispatcher.Reload()
@@ -229,7 +226,7 @@ func (h *handler) disableEndpoint(ctx context.Context, c caller, in *EndpointPat
 
 func (h *handler) switchEndpoint(ctx context.Context, c caller, id string, on bool) (*endpointOut, error) {
 	ref := dispatcher.Ref{DomainID: c.domain, EndpointID: id}
-	if err := h.cfg.Delivery.SetEndpointEnabled(ctx, ref, on, h.by(ctx, c, nil, nil)); err != nil {
+	if err := h.cfg.Delivery.SetEndpointEnabled(ctx, ref, on, h.cfg.Now()); err != nil {
 		return nil, err
 	}
 	ep, err := h.reloaded(ctx, c, id)
@@ -283,7 +280,7 @@ func (h *handler) reloaded(ctx context.Context, c caller, id string) (*dispatche
 // settingsOf is the present settings of an endpoint, as a change begins.
 func settingsOf(ep *dispatcher.Endpoint) EndpointSettings {
 	s := EndpointSettings{
-		URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues, Format: ep.Format,
+		URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues, Filter: ep.Filter, Format: ep.Format,
 		Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
 		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{},
 		Schedule: seconds(ep.Schedule), OrderWait: new(int), Rate: ep.Rate,
@@ -307,7 +304,7 @@ func (s *EndpointSettings) apply(ep *dispatcher.Endpoint) {
 		headers[name] = []string{value}
 	}
 	ep.URL, ep.Description, ep.Events, ep.Queues = s.URL, s.Description, s.Events, s.Queues
-	ep.Format, ep.Profile, ep.Ordering = s.Format, s.Profile, s.Ordering
+	ep.Filter, ep.Format, ep.Profile, ep.Ordering = s.Filter, s.Format, s.Profile, s.Ordering
 	ep.MaxInFlight, ep.Timeout, ep.Headers = s.MaxInFlight, time.Duration(s.Timeout)*time.Second, headers
 	s.applyPace(ep)
 }
@@ -315,7 +312,7 @@ func (s *EndpointSettings) apply(ep *dispatcher.Endpoint) {
 func viewEndpoint(ep *dispatcher.Endpoint, now time.Time) Endpoint {
 	v := Endpoint{
 		ID: ep.ID, URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues,
-		Format: ep.Format, Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
+		Filter: ep.Filter, Format: ep.Format, Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
 		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{}, Disabled: ep.Disabled,
 		Schedule: seconds(ep.Schedule), OrderWait: int(ep.OrderWait / time.Second), Rate: ep.Rate, Signature: orNil(ep.Signature()),
 		DisabledReason: orNil(ep.DisabledReason), Health: viewHealth(&ep.Health, now),

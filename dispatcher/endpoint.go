@@ -62,8 +62,10 @@ type Endpoint struct {
 	URL         string
 	Description string
 	// Events empty means the eight attempt events; Queues empty means all.
-	Events  []queue.EventType
-	Queues  []int64
+	Events []queue.EventType
+	Queues []int64
+	// Filter is an expression that an event must fulfil; empty means every one.
+	Filter  string
 	Format  queue.Format // default standard
 	Profile Profile
 	// Schedule has the waits between the tries of the profile custom: 1 to 24.

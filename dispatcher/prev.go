@@ -75,12 +75,41 @@ func (p *prevFinder) look(ctx context.Context, t *target, items []*item) error {
 	if err != nil {
 		return err
 	}
+	owed, err := p.owed(ctx, t, earlier)
+	if err != nil {
+		return err
+	}
 	for _, it := range items {
 		for _, e := range earlier[it.entry.ev.AttemptID] {
-			if e.Sequence < it.entry.ev.Sequence && t.types[e.Type] {
+			if e.Sequence < it.entry.ev.Sequence && owed(e) {
 				it.prev = max(it.prev, e.Sequence)
 			}
 		}
 	}
 	return nil
+}
+
+// owed returns the judgement of earlier events: by their types, and, where the
+// endpoint has a filter, by the whole events.
+func (p *prevFinder) owed(ctx context.Context, t *target, earlier map[int64][]Earlier) (func(Earlier) bool, error) {
+	if t.Filter == "" {
+		return func(e Earlier) bool { return t.match.types[e.Type] }, nil
+	}
+	var at []Position
+	for _, events := range earlier {
+		for _, e := range events {
+			if t.match.types[e.Type] {
+				at = append(at, e.Position)
+			}
+		}
+	}
+	found, err := p.store.EventsAt(ctx, t.DomainID, at)
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[int64]bool, len(found))
+	for i := range found {
+		wanted[found[i].Seq] = t.match.Wants(&found[i])
+	}
+	return func(e Earlier) bool { return wanted[e.Seq] }, nil
 }

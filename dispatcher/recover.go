@@ -107,7 +107,7 @@ func (w *worker) lostFresh(ctx context.Context, b *Backlog, s *Settlement) error
 		}
 		for _, e := range newEntries(events) {
 			pos = e.pos()
-			if pos.Seq > b.Claimed.Seq || known[pos.Seq] || !w.target.Wants(&e.ev) {
+			if pos.Seq > b.Claimed.Seq || known[pos.Seq] || !w.target.match.Wants(&e.ev) {
 				continue
 			}
 			p := Parked{Ref: w.ref, Position: pos, Lane: e.lane(w.target.Ordering), Tries: 1, NextAt: s.At}

@@ -109,6 +109,7 @@ type Unclaim struct {
 
 // Earlier is one event of an attempt, as far as a subscription looks at it.
 type Earlier struct {
+	Position
 	Sequence int
 	Type     queue.EventType
 }

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-
-	"github.com/offhook/offhook/queue"
 )
 
 // target is an endpoint made ready for sending: everything that is the same for
@@ -17,7 +15,7 @@ type target struct {
 	keys   []signer
 	header http.Header // custom and constant ones
 	whole  bool        // wantsWholeAttempts
-	types  map[queue.EventType]bool
+	match  *Matcher
 }
 
 func newTarget(ep Endpoint, agent string) (*target, error) {
@@ -25,9 +23,9 @@ func newTarget(ep Endpoint, agent string) (*target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the URL of %s: it does not parse", ep.ID)
 	}
-	t := &target{Endpoint: ep, url: u, whole: ep.wantsWholeAttempts(), types: map[queue.EventType]bool{}}
-	for _, et := range ep.eventTypes() {
-		t.types[et] = true
+	t := &target{Endpoint: ep, url: u, whole: ep.wantsWholeAttempts()}
+	if t.match, err = ep.Matcher(); err != nil {
+		return nil, err
 	}
 	if len(ep.Secrets) == 0 {
 		return nil, fmt.Errorf("read the secrets of %s: there is none that this key ring opens", ep.ID)

@@ -58,8 +58,13 @@ func (e *Endpoint) Validate(guard GuardConfig) error {
 	if err := e.validatePace(); err != nil {
 		return err
 	}
-	if err := validateFilters(e.Events, e.Queues); err != nil {
+	if err := validateSelection(e.Events, e.Queues); err != nil {
 		return err
+	}
+	if e.Filter != "" {
+		if _, err := compileFilter(e.Filter); err != nil {
+			return bad("filter", "%s", err)
+		}
 	}
 	if err := validateHeaders(e.Headers); err != nil {
 		return err
@@ -113,7 +118,7 @@ func validateURL(text string, guard GuardConfig) error {
 	return nil
 }
 
-func validateFilters(events []queue.EventType, queues []int64) error {
+func validateSelection(events []queue.EventType, queues []int64) error {
 	for i, t := range events {
 		if !slices.Contains(queue.EventTypes, t) {
 			return bad("events", "%q is not an event type", t)

@@ -166,8 +166,9 @@ func TestWants(t *testing.T) {
 			queue.Event{DomainID: 1, Type: EventTest, Subject: &queue.Subject{Kind: "endpoint", ID: "ep_1"}}, false},
 	} {
 		ep := Endpoint{ID: "ep_1", DomainID: 1, Events: tc.events, Queues: tc.queues}
-		if got := ep.Wants(&tc.ev); got != tc.want {
-			t.Errorf("%s: %t, want %t", name, got, tc.want)
+		m, err := ep.Matcher()
+		if got := m.Wants(&tc.ev); err != nil || got != tc.want {
+			t.Errorf("%s: %t, want %t (%v)", name, got, tc.want, err)
 		}
 	}
 }

@@ -32,6 +32,8 @@ type worker struct {
 	wake   chan struct{}
 	stop   context.CancelFunc // ends run
 	prevs  prevFinder         // of run alone
+	// filterLog is of run alone, too.
+	filterLog filterLog
 	// sending ends with abort: it is the context of all requests.
 	sending context.Context
 	abort   context.CancelFunc
@@ -153,10 +155,11 @@ func (w *worker) readOn(ctx, late context.Context) (bool, time.Time, error) {
 	}
 	var items []*item
 	for _, e := range entries {
-		if t.types[e.ev.Type] && t.Wants(&e.ev) {
+		if t.match.Wants(&e.ev) {
 			items = append(items, &item{pos: e.pos(), entry: e, claimed: true})
 		}
 	}
+	w.tellOfFilter(t)
 	upto := entries[len(entries)-1].pos()
 	if len(items) > 0 {
 		if err := w.prevs.fill(ctx, t, items); err != nil {

@@ -28,9 +28,6 @@ func (e *Engine) Check() error {
 	if err := e.checkMembers(); err != nil {
 		return err
 	}
-	if err := e.checkLists(); err != nil {
-		return err
-	}
 	return e.checkDue()
 }
 

@@ -25,19 +25,15 @@ type dialling struct {
 	trunkOrder []*trunkState // by priority
 	zones      map[string]*time.Location
 	loadZone   func(name string) (*time.Location, error)
-	listed     map[int64]*Member  // in open attempts
-	stock      int64              // next fresh id
-	stockEnd   int64              // first id that is not ours
-	later      index[dueKey]      // when hoppers are to be looked at again, by queue
-	short      map[int64]struct{} // queues whose hoppers wait for a line
-	lineFreed  bool               // since the last look at those
+	listed     map[int64]*Member // in open attempts
+	stock      int64             // next fresh id
+	stockEnd   int64             // first id that is not ours
 }
 
 func newDialling() dialling {
 	return dialling{
 		calendars: map[int64]*openHours{}, trunks: map[int64]*trunkState{},
 		zones: map[string]*time.Location{}, listed: map[int64]*Member{},
-		later: newIndex(compareDue), short: map[int64]struct{}{},
 	}
 }
 
@@ -45,8 +41,7 @@ func newDialling() dialling {
 type hopper struct {
 	members  []*Member
 	loadedAt time.Time // zero = never
-	due      time.Time // when it is looked at again, as entered in Engine.later; zero = not by time
-	passed   int       // members who were left at the last look, although somebody was free
+	asked    bool      // to be dialled from in this step
 	calls    int       // attempts that have a line
 	flying   int       // attempts in the state dialing
 	recent
@@ -156,7 +151,6 @@ func (e *Engine) indexLine(a *attempt) {
 			by = 1
 		}
 		a.line = line
-		e.lineFreed = e.lineFreed || !line
 		if q != nil {
 			q.hopper.calls += by
 		}
@@ -262,7 +256,8 @@ func (s *step) noteMember(m *Member) { s.res.Changed = append(s.res.Changed, m.C
 
 // look has the queue's hopper dialled from at the end of the step.
 func (s *step) look(q *queueState) {
-	if len(q.hopper.members) > 0 && !slices.Contains(s.queues, q) {
+	if !q.hopper.asked && len(q.hopper.members) > 0 {
+		q.hopper.asked = true
 		s.queues = append(s.queues, q)
 	}
 }

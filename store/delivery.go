@@ -38,11 +38,11 @@ func (d *Delivery) EventsAt(ctx context.Context, domainID int64, at []dispatcher
 }
 
 const earlierEvents = `
-SELECT attempt_id, sequence, type FROM events
+SELECT attempt_id, sequence, type, recorded_at, seq FROM events
 WHERE domain_id = $1 AND attempt_id = ANY ($2) AND recorded_at >= $3 AND sequence IS NOT NULL
 ORDER BY attempt_id, sequence`
 
-// Earlier returns number and type of the attempt.* events of the attempts that
+// Earlier returns number, type and place of the attempt.* events of the attempts that
 // were recorded at or after since, which prunes partitions: there may be one for
 // each of 400 days.
 func (d *Delivery) Earlier(ctx context.Context, domainID int64, attempts []int64, since time.Time) (map[int64][]dispatcher.Earlier, error) {
@@ -50,7 +50,8 @@ func (d *Delivery) Earlier(ctx context.Context, domainID int64, attempts []int64
 	out := map[int64][]dispatcher.Earlier{}
 	var attempt int64
 	var e dispatcher.Earlier
-	_, err := pgx.ForEachRow(rows, []any{&attempt, &e.Sequence, &e.Type}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&attempt, &e.Sequence, &e.Type, &e.RecordedAt, &e.Seq}, func() error {
+		e.RecordedAt = e.RecordedAt.UTC()
 		out[attempt] = append(out[attempt], e)
 		return nil
 	})

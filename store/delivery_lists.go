@@ -123,6 +123,9 @@ type deliveryBook struct {
 	subs   []dispatcher.Subscription
 	tries  map[deliveryKey][]dispatcher.Try
 	parked map[deliveryKey]dispatcher.Parked
+	// wants are the subscriptions by endpoint; those whose filter cannot be read
+	// any more are missing.
+	wants map[string]*dispatcher.Matcher
 	// gone are endpoints that have tries and were deleted, by event.
 	gone map[int64][]string
 }
@@ -134,10 +137,13 @@ type deliveryKey struct {
 
 func newDeliveryBook(subs []dispatcher.Subscription, tries []dispatcher.Try, parked []dispatcher.Parked) deliveryBook {
 	b := deliveryBook{subs: subs, tries: map[deliveryKey][]dispatcher.Try{},
-		parked: map[deliveryKey]dispatcher.Parked{}, gone: map[int64][]string{}}
+		parked: map[deliveryKey]dispatcher.Parked{}, wants: map[string]*dispatcher.Matcher{}, gone: map[int64][]string{}}
 	known := map[string]bool{}
 	for _, s := range subs {
 		known[s.Endpoint.ID] = true
+		if m, err := s.Endpoint.Matcher(); err == nil {
+			b.wants[s.Endpoint.ID] = m
+		}
 	}
 	for _, t := range tries {
 		k := deliveryKey{t.EndpointID, t.Seq}
@@ -180,7 +186,7 @@ func (b *deliveryBook) at(s *dispatcher.Subscription, ev *queue.Event) (dispatch
 		dl.State = dispatcher.StateHeld
 	case parked:
 		dl.State, dl.NextAt = dispatcher.StateRetrying, p.NextAt
-	case ev.Seq > s.Settled.Seq && s.Endpoint.Wants(ev):
+	case ev.Seq > s.Settled.Seq && b.wants[s.Endpoint.ID].Wants(ev):
 		dl.State = dispatcher.StatePending
 	default:
 		return dl, false

@@ -45,8 +45,8 @@ type From struct {
 const insertEndpoint = `
 INSERT INTO endpoints (domain_id, id, url, description, events, queues, format, profile, ordering,
                        max_in_flight, timeout_ms, headers, disabled, disabled_reason, created_at, updated_at,
-                       order_wait_ms, rate, schedule_ms)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18)`
+                       order_wait_ms, rate, schedule_ms, filter)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18, $19)`
 
 // The start is the last event that the endpoint is not owed. Events without a
 // row before it mean the beginning.
@@ -65,13 +65,13 @@ FROM (
 ORDER BY s.seq DESC LIMIT 1`
 
 // CreateEndpoint stores a validated endpoint with its id and secrets, starting
-// at from. ep.CreatedAt and UpdatedAt are set to by.At.
-func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, from From, by By) error {
+// at from. ep.CreatedAt and UpdatedAt are set to at.
+func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, from From, at time.Time) error {
 	id, err := endpointUUID(ep.ID)
 	if err != nil {
 		return err
 	}
-	at := by.At.UTC().Truncate(time.Microsecond)
+	at = at.UTC().Truncate(time.Microsecond)
 	reason := ""
 	if ep.Disabled {
 		reason = dispatcher.DisabledManual
@@ -80,7 +80,7 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 		if _, err := tx.Exec(ctx, insertEndpoint, ep.DomainID, id, ep.URL, ep.Description,
 			eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
 			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.Disabled, reason, at,
-			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule)); err != nil {
+			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule), ep.Filter); err != nil {
 			return err
 		}
 		// Oldest first, so that the newest secret has the highest id.
@@ -90,9 +90,6 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 			}
 		}
 		if _, err := tx.Exec(ctx, insertCursor, ep.DomainID, id, null(from.Instant), from.AfterSeq); err != nil {
-			return err
-		}
-		if err := audit(ctx, tx, ep.DomainID, by.did("create", "endpoint", ep.ID)); err != nil {
 			return err
 		}
 		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointCreated, "", queue.EndpointData{}))
@@ -106,7 +103,7 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 const endpointColumns = `
 SELECT e.domain_id, e.id, e.url, e.description, e.events, e.queues, e.format, e.profile, e.ordering,
        e.max_in_flight, e.timeout_ms, e.headers, e.disabled, e.disabled_reason, e.created_at, e.updated_at,
-       e.order_wait_ms, e.rate, e.schedule_ms, c.paused_until, c.paused_reason, c.breaker_openings,
+       e.order_wait_ms, e.rate, e.schedule_ms, e.filter, c.paused_until, c.paused_reason, c.breaker_openings,
        c.last_success_at, c.failing_since, c.failing_told, c.settled_at, c.settled_seq, c.claimed_at, c.claimed_seq,
        ARRAY(SELECT s.sealed FROM endpoint_secrets s
              WHERE s.domain_id = e.domain_id AND s.endpoint_id = e.id ORDER BY s.id DESC) AS secrets,
@@ -166,7 +163,7 @@ WITH old AS (
 ), changed AS (
     UPDATE endpoints SET url = $3, description = $4, events = $5, queues = $6, format = $7, profile = $8,
            ordering = $9, max_in_flight = $10, timeout_ms = $11, headers = $12, updated_at = $14,
-           order_wait_ms = $15, rate = $16, schedule_ms = $17
+           order_wait_ms = $15, rate = $16, schedule_ms = $17, filter = $18
     FROM old WHERE domain_id = $1 AND id = $2
     RETURNING old.url <> endpoints.url AS moved
 ), unpaused AS (
@@ -179,27 +176,24 @@ SELECT count(*) FROM changed`
 // secrets, its health and whether it is enabled stay as they are. It returns
 // ErrEndpointChanged when ep.UpdatedAt is not the stored one, ErrNotFound
 // when it is gone.
-func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, by By) error {
+func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, at time.Time) error {
 	id, err := endpointUUID(ep.ID)
 	if err != nil {
 		return err
 	}
-	changed := laterThan(ep.UpdatedAt, by.At)
+	changed := laterThan(ep.UpdatedAt, at)
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		var n int
 		if err := tx.QueryRow(ctx, updateEndpoint, ep.DomainID, id, ep.URL, ep.Description,
 			eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
 			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.UpdatedAt, changed,
-			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule)).Scan(&n); err != nil {
+			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule), ep.Filter).Scan(&n); err != nil {
 			return err
 		}
 		if n == 0 {
 			return ErrEndpointChanged
 		}
-		if err := audit(ctx, tx, ep.DomainID, by.did("update", "endpoint", ep.ID)); err != nil {
-			return err
-		}
-		return appendNotices(ctx, tx, by.At, ep.Notice(queue.EventEndpointUpdated, noticeKey(changed), queue.EndpointData{}))
+		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointUpdated, noticeKey(changed), queue.EndpointData{}))
 	})
 	if errors.Is(err, ErrEndpointChanged) {
 		if _, err := d.Endpoint(ctx, ep.DomainID, ep.ID); err != nil {
@@ -230,9 +224,9 @@ func laterThan(old, at time.Time) time.Time {
 const deleteEndpoint = `DELETE FROM endpoints WHERE domain_id = $1 AND id = $2 RETURNING url, description`
 
 // DeleteEndpoint removes an endpoint with its secrets, cursor and parked
-// events at the instant by.At; its tries stay. It returns ErrNotFound when there
+// events at the instant at; its tries stay. It returns ErrNotFound when there
 // is none.
-func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, by By) error {
+func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, at time.Time) error {
 	uid, err := endpointUUID(ref.EndpointID)
 	if err != nil {
 		return err
@@ -242,10 +236,7 @@ func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, by By
 		if err := tx.QueryRow(ctx, deleteEndpoint, ref.DomainID, uid).Scan(&ep.URL, &ep.Description); err != nil {
 			return notFound(err)
 		}
-		if err := audit(ctx, tx, ref.DomainID, by.did("delete", "endpoint", ref.EndpointID)); err != nil {
-			return err
-		}
-		return appendNotices(ctx, tx, by.At, ep.Notice(queue.EventEndpointDeleted, "", queue.EndpointData{}))
+		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointDeleted, "", queue.EndpointData{}))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return ErrNotFound

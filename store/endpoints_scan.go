@@ -33,7 +33,7 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 	)
 	if err := row.Scan(&ep.DomainID, &id, &ep.URL, &ep.Description, &events, &ep.Queues, &ep.Format,
 		&ep.Profile, &ep.Ordering, &ep.MaxInFlight, &timeoutMS, &headers, &ep.Disabled, &ep.DisabledReason,
-		&ep.CreatedAt, &ep.UpdatedAt, &waitMS, &ep.Rate, &schedule, &paused, &ep.PausedReason, &ep.Openings,
+		&ep.CreatedAt, &ep.UpdatedAt, &waitMS, &ep.Rate, &schedule, &ep.Filter, &paused, &ep.PausedReason, &ep.Openings,
 		&success, &failing, &ep.Told, &s.Settled.RecordedAt, &s.Settled.Seq,
 		&s.Claimed.RecordedAt, &s.Claimed.Seq, &sealed, &expiries); err != nil {
 		return s, err

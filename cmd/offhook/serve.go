@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -126,7 +127,7 @@ func showFirstKey(ctx context.Context, cmd *cobra.Command, db *database) error {
 	if err != nil || len(keys) > 0 {
 		return err
 	}
-	_, secret, err := db.CreateKey(ctx, firstDomain, store.RoleAdmin, "serve --dev", shellUser())
+	_, secret, err := db.CreateKey(ctx, firstDomain, store.RoleAdmin, "serve --dev", time.Now())
 	if err != nil {
 		return err
 	}

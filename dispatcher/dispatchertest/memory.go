@@ -160,7 +160,8 @@ func (m *Memory) Earlier(ctx context.Context, domainID int64, attempts []int64, 
 	out := map[int64][]dispatcher.Earlier{}
 	for _, ev := range m.logs[domainID] {
 		if ev.Sequence > 0 && !ev.RecordedAt.Before(since) && slices.Contains(attempts, ev.AttemptID) {
-			out[ev.AttemptID] = append(out[ev.AttemptID], dispatcher.Earlier{Sequence: ev.Sequence, Type: ev.Type})
+			out[ev.AttemptID] = append(out[ev.AttemptID], dispatcher.Earlier{
+				Position: dispatcher.Position{RecordedAt: ev.RecordedAt, Seq: ev.Seq}, Sequence: ev.Sequence, Type: ev.Type})
 		}
 	}
 	return out, ctx.Err()

@@ -122,12 +122,14 @@ func testEvents(t *testing.T, f Fixture) {
 }
 
 func testEarlier(t *testing.T, f Fixture) {
-	f.Append(base, Attempt(1, 3, base)...)
+	evs := f.Append(base, Attempt(1, 3, base)...)
 	f.Append(base, Attempt(2, 2, base)...)
 	got, err := f.Store.Earlier(t.Context(), 1, []int64{1, 99}, base)
 	ok(t, err)
 	same(t, "earlier", got, map[int64][]dispatcher.Earlier{1: {
-		{Sequence: 1, Type: queue.EventJoined}, {Sequence: 2, Type: queue.EventOffering}, {Sequence: 3, Type: queue.EventLeaving}}})
+		{Position: pos(evs[0]), Sequence: 1, Type: queue.EventJoined},
+		{Position: pos(evs[1]), Sequence: 2, Type: queue.EventOffering},
+		{Position: pos(evs[2]), Sequence: 3, Type: queue.EventLeaving}}})
 }
 
 func testActive(t *testing.T, f Fixture) {
@@ -136,6 +138,7 @@ func testActive(t *testing.T, f Fixture) {
 	ep.Events, ep.Queues = []queue.EventType{queue.EventJoined, queue.EventLeaving}, []int64{7, 9}
 	ep.Headers = map[string][]string{"Authorization": {"Bearer x"}, "X-Two": {"a", "b"}}
 	ep.Secrets = append(ep.Secrets, dispatcher.Secret{Key: dispatcher.NewKey(dispatcher.SignatureEd25519), Until: base.Add(time.Hour)})
+	ep.Filter, ep.Format = `queue.name == "sales"`, queue.FormatFlat
 	ep.Description, ep.Profile, ep.Ordering = "CRM", dispatcher.ProfileCustom, dispatcher.OrderNone
 	ep.Schedule = []time.Duration{time.Second, 90 * time.Minute}
 	ep.MaxInFlight, ep.Timeout, ep.OrderWait, ep.Rate = 3, 1500*time.Millisecond, 42*time.Second, 2.5
