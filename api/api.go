@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 type Desk interface {
 	Do(ctx context.Context, cmd queue.Command) (queue.Result, error)
 	DoAll(ctx context.Context, cmds []queue.Command) ([]desk.Answer, error)
+	DoNoted(ctx context.Context, cmds []queue.Command, clerk *desk.Clerk) ([]desk.Answer, error)
 	Read(ctx context.Context, f func(*queue.Engine)) error
 }
 
@@ -71,6 +71,7 @@ type handler struct {
 	huma    huma.API
 	keys    *keyring
 	metrics httpMetrics
+	tasks   *taskRunner
 	// settings makes a change of one queue's or agent's settings, which reads
 	// and then writes, one step among the changes of this server.
 	settings sync.Mutex
@@ -78,9 +79,19 @@ type handler struct {
 
 const defaultPatience = 10 * time.Second
 
-// New builds the API. The handler serves every path of it, the documentation,
-// health and metrics.
-func New(cfg Config) http.Handler {
+// API is the REST API: a handler of every path of it, of the documentation, of
+// health and metrics; and the runner of its tasks.
+type API struct {
+	chi.Router
+	tasks *taskRunner
+}
+
+// Run works on tasks until ctx ends; those under way are given back, to be
+// taken on by the next one who runs. It returns nil.
+func (a *API) Run(ctx context.Context) error { return a.tasks.run(ctx) }
+
+// New builds the API.
+func New(cfg Config) *API {
 	if cfg.Patience == 0 {
 		cfg.Patience = defaultPatience
 	}
@@ -90,6 +101,7 @@ func New(cfg Config) http.Handler {
 		keys:    &keyring{store: cfg.Store, now: cfg.Now, keys: map[[32]byte]heldKey{}},
 		metrics: newHTTPMetrics(cfg.Metrics),
 	}
+	h.tasks = newTaskRunner(cfg, h.taskKinds())
 	router.Use(h.observe, h.catch)
 	router.NotFound(notFound)
 	router.MethodNotAllowed(methodNotAllowed(router))
@@ -104,9 +116,11 @@ func New(cfg Config) http.Handler {
 	h.eventRoutes()
 	h.eventTypeRoutes()
 	h.endpointRoutes()
+	h.taskRoutes()
+	h.auditRoutes()
 	h.healthRoutes(router)
 	h.documentRoutes(router)
-	return router
+	return &API{Router: router, tasks: h.tasks}
 }
 
 // describe is the frame of the OpenAPI document; register fills it.
@@ -151,7 +165,11 @@ func (h *handler) do(ctx context.Context, c caller, cmd queue.Command) (queue.Re
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.Patience)
 	defer cancel()
-	return d.Do(ctx, cmd)
+	answers, err := d.DoNoted(ctx, []queue.Command{cmd}, h.clerk(ctx, c, cmd))
+	if err != nil {
+		return queue.Result{}, err
+	}
+	return answers[0].Result, answers[0].Err
 }
 
 // read looks at the live state of the caller's domain.

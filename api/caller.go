@@ -18,6 +18,7 @@ type caller struct {
 	domain int64
 	role   store.Role
 	key    string // its id, for the log
+	name   string // of the key, for the audit log
 }
 
 // keyTTL is how long a key that was found is believed without asking Postgres
@@ -57,7 +58,7 @@ func (k *keyring) find(ctx context.Context, secret string) (caller, error) {
 	if err != nil {
 		return caller{}, err
 	}
-	c := caller{domain: key.DomainID, role: key.Role, key: key.ID}
+	c := caller{domain: key.DomainID, role: key.Role, key: key.ID, name: key.Name}
 	k.hold(hash, heldKey{caller: c, until: now.Add(keyTTL)})
 	return c, nil
 }

@@ -151,7 +151,7 @@ func (h *handler) createEndpoint(ctx context.Context, c caller, in *struct{ Body
 	if err := h.checkQueues(ctx, c, ep.Queues); err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Delivery.CreateEndpoint(ctx, ep, in.Body.From.store(), h.cfg.Now()); err != nil {
+	if err := h.cfg.Delivery.CreateEndpoint(ctx, ep, in.Body.From.store(), h.by(ctx, c, nil, viewEndpoint(&ep, h.cfg.Now()))); err != nil {
 		return nil, err
 	}
 	saved, err := h.reloaded(ctx, c, ep.ID)
@@ -181,7 +181,7 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	settings := settingsOf(&ep)
+	was, settings := viewEndpoint(&ep, h.cfg.Now()), settingsOf(&ep)
 	if in.Body.Headers != nil {
 		settings.Headers = nil // else the old ones would shine through
 	}
@@ -198,7 +198,7 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 	if err := h.checkQueues(ctx, c, in.Body.Queues); err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Delivery.UpdateEndpoint(ctx, ep, h.cfg.Now()); err != nil {
+	if err := h.cfg.Delivery.UpdateEndpoint(ctx, ep, h.by(ctx, c, was, viewEndpoint(&ep, h.cfg.Now()))); err != nil {
 		return nil, err
 	}
 	saved, err := h.reloaded(ctx, c, in.ID)
@@ -209,7 +209,12 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 }
 
 func (h *handler) deleteEndpoint(ctx context.Context, c caller, in *EndpointPath) (*struct{}, error) {
-	if err := h.cfg.Delivery.DeleteEndpoint(ctx, dispatcher.Ref{DomainID: c.domain, EndpointID: in.ID}, h.cfg.Now()); err != nil {
+	ep, err := h.cfg.Delivery.Endpoint(ctx, c.domain, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	ref := dispatcher.Ref{DomainID: c.domain, EndpointID: in.ID}
+	if err := h.cfg.Delivery.DeleteEndpoint(ctx, ref, h.by(ctx, c, viewEndpoint(&ep, h.cfg.Now()), nil)); err != nil {
 		return nil, err
 	}
 	h.cfg.Dispatcher.Reload()
@@ -226,7 +231,7 @@ func (h *handler) disableEndpoint(ctx context.Context, c caller, in *EndpointPat
 
 func (h *handler) switchEndpoint(ctx context.Context, c caller, id string, on bool) (*endpointOut, error) {
 	ref := dispatcher.Ref{DomainID: c.domain, EndpointID: id}
-	if err := h.cfg.Delivery.SetEndpointEnabled(ctx, ref, on, h.cfg.Now()); err != nil {
+	if err := h.cfg.Delivery.SetEndpointEnabled(ctx, ref, on, h.by(ctx, c, nil, nil)); err != nil {
 		return nil, err
 	}
 	ep, err := h.reloaded(ctx, c, id)

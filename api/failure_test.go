@@ -15,6 +15,7 @@ import (
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/queue/desk"
+	"github.com/offhook/offhook/store"
 )
 
 // brokenDesk fails every command in the way that f says.
@@ -27,6 +28,10 @@ func (d brokenDesk) Do(ctx context.Context, _ queue.Command) (queue.Result, erro
 }
 
 func (d brokenDesk) DoAll(ctx context.Context, _ []queue.Command) ([]desk.Answer, error) {
+	return nil, d.f(ctx)
+}
+
+func (d brokenDesk) DoNoted(ctx context.Context, _ []queue.Command, _ *desk.Clerk) ([]desk.Answer, error) {
 	return nil, d.f(ctx)
 }
 
@@ -139,7 +144,7 @@ func TestRevokedKey(t *testing.T) {
 	}
 	for _, k := range keys {
 		if k.Role == "operator" {
-			if err := s.store.RevokeKey(t.Context(), 1, k.ID, time.Now()); err != nil {
+			if err := s.store.RevokeKey(t.Context(), 1, k.ID, store.By{At: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -16,6 +16,8 @@ const (
 	tagReports   = "Reports from a switch"
 	tagEvents    = "Events"
 	tagEndpoints = "Webhook endpoints"
+	tagTasks     = "Tasks"
+	tagAdmin     = "Keys and audit"
 	tagServer    = "The server"
 )
 
@@ -26,6 +28,8 @@ var tags = []*huma.Tag{
 	{Name: tagReports, Description: "What a telephone switch, or its adapter, has seen."},
 	{Name: tagEvents, Description: "The log: everything that happened, once and in order. The list is also a feed to be polled."},
 	{Name: tagEndpoints, Description: "Where events are sent. Only an admin sees them."},
+	{Name: tagTasks, Description: "Work that goes on after its request was answered, and after a restart: recoveries and imports."},
+	{Name: tagAdmin, Description: "Who may use this API, and who changed what."},
 	{Name: tagServer, Description: "Health, metrics and this documentation. No key is needed."},
 }
 

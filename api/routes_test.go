@@ -63,6 +63,10 @@ var routes = []route{
 	{"POST", "/v1/endpoints/{endpoint}/test", "admin", "", 200},
 	{"POST", "/v1/endpoints/{endpoint}/rotate-secret", "admin", "", 200},
 	{"GET", "/v1/endpoints/{endpoint}/secret", "admin", "", 200},
+	{"GET", "/v1/tasks", "operator", "", 200},
+	{"GET", "/v1/tasks/{task}", "operator", "", 200},
+	{"POST", "/v1/tasks/{task}/cancel", "operator", "", 200},
+	{"GET", "/v1/audit", "admin", "", 200},
 	{"GET", "/healthz", "", "", 200},
 	{"GET", "/readyz", "", "", 200},
 	{"GET", "/metrics", "", "", 200},
@@ -72,7 +76,7 @@ var routes = []route{
 
 // names are what a route's path can hold, in the order in which one may need
 // the other.
-var names = []string{"queue", "agent", "offered", "previewed", "bridged", "processing", "event", "endpoint"}
+var names = []string{"queue", "agent", "offered", "previewed", "bridged", "processing", "event", "endpoint", "task"}
 
 // make replaces each name in the text by a thing that is made for it.
 func (s *site) make(r route) (path, body string) {
@@ -106,6 +110,8 @@ func (s *site) make(r route) (path, body string) {
 		case "event":
 			s.attempt("offered")
 			put(name, s.call(s.analyst, "GET", "/v1/events?limit=1", nil).want(200).at("data", 0, "id").(string))
+		case "task":
+			put(name, s.queuedTask(s.operator).ID)
 		case "endpoint":
 			put(name, s.call(s.admin, "POST", "/v1/endpoints", `{"url":"https://crm.example/hook"}`).want(201).json["id"].(string))
 		}
@@ -189,7 +195,8 @@ func (s *site) fingerprint() string {
 	err := s.pool.QueryRow(s.t.Context(), `
 SELECT (SELECT version || '/' || head_seq FROM domains WHERE id = 1) || '/' ||
        (SELECT count(*) || '/' || coalesce(max(updated_at)::text, '') FROM endpoints) || '/' ||
-       (SELECT count(*) FROM late_reports)`).Scan(&text)
+       (SELECT count(*) FROM late_reports) || '/' || (SELECT count(*) FROM tasks WHERE NOT cancelling) || '/' ||
+       (SELECT count(*) FROM audit_log WHERE domain_id = 1)`).Scan(&text)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func (h *handler) rotateSecret(ctx context.Context, c caller, in *struct {
 	}
 	rotation := store.Rotation{Key: dispatcher.NewKey(signature), Grace: grace}
 	ref := dispatcher.Ref{DomainID: c.domain, EndpointID: in.ID}
-	if err := h.cfg.Delivery.RotateSecret(ctx, ref, rotation, h.cfg.Now()); err != nil {
+	if err := h.cfg.Delivery.RotateSecret(ctx, ref, rotation, h.by(ctx, c, nil, nil)); err != nil {
 		return nil, err
 	}
 	saved, err := h.reloaded(ctx, c, in.ID)
@@ -79,6 +79,9 @@ func (h *handler) rotateSecret(ctx context.Context, c caller, in *struct {
 func (h *handler) readSecret(ctx context.Context, c caller, in *EndpointPath) (*struct{ Body EndpointSecret }, error) {
 	ep, err := h.cfg.Delivery.Endpoint(ctx, c.domain, in.ID)
 	if err != nil {
+		return nil, err
+	}
+	if err := h.cfg.Store.NoteAccess(ctx, c.domain, store.Object{Kind: "endpoint", ID: in.ID}, h.by(ctx, c, nil, nil)); err != nil {
 		return nil, err
 	}
 	out := EndpointSecret{Older: []SigningKey{}}

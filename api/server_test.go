@@ -140,7 +140,9 @@ func newSite(t testing.TB, change ...func(*api.Config)) *site {
 	for _, f := range change {
 		f(&s.cfg)
 	}
-	s.handler = api.New(s.cfg)
+	served := api.New(s.cfg)
+	s.handler = served
+	s.background(served.Run)
 	server := httptest.NewServer(s.handler)
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -164,24 +166,29 @@ func (s *site) replica() *site {
 	return &other
 }
 
-// desk runs the desk of a domain until the test ends.
-func (s *site) desk(domain int64, logger *slog.Logger) *desk.Desk {
-	d := desk.New(s.store.DeskLog(domain), desk.Config{Now: s.clock.now, Logger: logger})
+// background runs something until the test ends.
+func (s *site) background(run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.t.Context()))
 	done := make(chan error, 1)
-	go func() { done <- d.Run(ctx) }()
+	go func() { done <- run(ctx) }()
 	s.t.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			s.t.Errorf("desk %d: %v", domain, err)
+			s.t.Error(err)
 		}
 	})
+}
+
+// desk runs the desk of a domain until the test ends.
+func (s *site) desk(domain int64, logger *slog.Logger) *desk.Desk {
+	d := desk.New(s.store.DeskLog(domain), desk.Config{Now: s.clock.now, Logger: logger})
+	s.background(d.Run)
 	return d
 }
 
 func (s *site) key(domain int64, role store.Role) string {
 	s.t.Helper()
-	_, secret, err := s.store.CreateKey(s.t.Context(), domain, role, "test", time.Now())
+	_, secret, err := s.store.CreateKey(s.t.Context(), domain, role, "test", store.By{At: time.Now()})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -153,6 +153,13 @@ type Attempt struct {
 	// RetryAt earlier by a report that names it.
 	RetryAt   time.Time `json:"retry_at,omitzero"`
 	Uncounted bool      `json:"uncounted,omitempty"`
+	// Zone is the time zone by which the queue's hours are read for whom an
+	// outbound queue reaches; empty = the calendar's. ClosesAt is when these hours
+	// end the waiting, or withdraw the offer; zero = they do not.
+	Zone     string    `json:"time_zone,omitempty"`
+	ClosesAt time.Time `json:"closes_at,omitzero"`
+	// NoRetry: a report has said that the member is not tried again.
+	NoRetry bool `json:"no_retry,omitempty"`
 	// Trunk is the trunk whose line the call takes; null when the domain has none.
 	Trunk *TrunkRef `json:"trunk,omitempty"`
 }

@@ -38,6 +38,11 @@ func (s *step) saveCalendar(c SaveCalendar) error {
 	}
 	s.e.putCalendar(cal)
 	s.res.Changed = append(s.res.Changed, cal)
+	for _, id := range sortedIDs(s.e.queues) {
+		if q := s.e.queues[id]; q.cfg.CalendarID == cal.ID {
+			s.rehours(q)
+		}
+	}
 	s.lookAtAll()
 	return nil
 }

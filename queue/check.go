@@ -28,6 +28,9 @@ func (e *Engine) Check() error {
 	if err := e.checkMembers(); err != nil {
 		return err
 	}
+	if err := e.checkLists(); err != nil {
+		return err
+	}
 	return e.checkDue()
 }
 

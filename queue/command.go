@@ -40,7 +40,8 @@ type Join struct {
 // agent first, the others dial him at once. Refused: unknown_queue, bad_state
 // (the queue is joined, not dialled), queue_disabled, member_busy (the member,
 // or the number, is in an open attempt), unknown_agent, no_agent (not free,
-// excluded, or nobody is), invalid.
+// excluded, or nobody is), calendar_closed, dnc, no_line (max_calls, trunks and
+// calls per second), invalid.
 type Dial struct {
 	// AttemptID is filled by the desk from the store's sequence.
 	AttemptID int64
@@ -61,6 +62,15 @@ type Dial struct {
 	// skipped him.
 	Exclusions []Exclusion
 	Test       bool
+	// Member is a listed member, as he was just read: instead of MemberID,
+	// MemberName, AttemptSeq, Priority, Variables and Exclusions. An empty
+	// Destination is the best of his numbers. Refused for him: not_ready, dnc,
+	// expired.
+	Member *Member
+	// Zone is the time zone of whom is dialled without a list; empty = the
+	// calendar's. Forbidden says that his number was found on the do-not-call list.
+	Zone      string
+	Forbidden bool
 }
 
 // Skip passes the member of a preview offer over: Missed (skipped). Refused:
@@ -110,6 +120,8 @@ type Report struct {
 	// RetryAt is when the member of an outbound queue shall be tried again; it
 	// counts with the result abandoned. Zero = by the retry rules.
 	RetryAt time.Time
+	// Stop ends the member of an outbound queue, whatever the retry rules say.
+	Stop bool
 }
 
 // Renew moves the end of the processing by the queue's ProcessingSec

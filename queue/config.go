@@ -132,9 +132,13 @@ func (s *step) saveQueue(c SaveQueue) error {
 	if old != nil && old.cfg.Enabled && !q.Enabled {
 		s.withdrawPreviews(old)
 	}
+	otherHours := old != nil && (old.cfg.CalendarID != q.CalendarID || old.cfg.CloseWaiting != q.CloseWaiting)
 	saved := q.clone()
 	s.e.putQueue(saved)
 	s.look(s.e.queues[q.ID])
+	if otherHours {
+		s.rehours(old)
+	}
 	s.res.Changed = append(s.res.Changed, saved)
 	for _, id := range sortedIDs(s.e.queues[q.ID].agents) {
 		s.touchAgent(s.e.agents[id]) // he may be free for it now

@@ -40,6 +40,9 @@ func compareDue(a, b dueKey) int {
 // NextDeadline says when a Tick command is due; false when nothing runs.
 func (e *Engine) NextDeadline() (time.Time, bool) {
 	k, ok := e.due.first()
+	if h, too := e.later.first(); too && (!ok || h.at < k.at) {
+		k, ok = h, true
+	}
 	if !ok {
 		return time.Time{}, false
 	}
@@ -51,13 +54,16 @@ func (e *Engine) NextDeadline() (time.Time, bool) {
 func (a *Attempt) nextDue() time.Time {
 	switch a.State {
 	case StateWaiting:
-		t := earliest(a.WaitUntil, a.NoAgentsUntil)
+		t := earliest(a.WaitUntil, a.NoAgentsUntil, a.ClosesAt)
 		for _, x := range a.Exclusions {
 			t = earliest(t, x.Until)
 		}
 		return t
 	case StateOffering:
 		var t time.Time
+		if a.Queue.Type.agentFirst() {
+			t = a.ClosesAt
+		}
 		for i := range a.Offers {
 			t = earliest(t, a.Offers[i].Deadline)
 		}
@@ -80,6 +86,7 @@ func (s *step) tick() {
 	for {
 		k, ok := s.e.due.first()
 		if !ok || k.at > s.now.UnixMilli() {
+			s.hoppersDue()
 			return
 		}
 		if k.agent {
@@ -115,6 +122,7 @@ func (s *step) attemptDue(a *attempt) {
 				return
 			}
 		}
+		s.closeDue(a)
 	case StateDialing, StateActive:
 		s.dialDue(a)
 	case StateBridged:
@@ -144,6 +152,8 @@ func (s *step) waitDue(a *attempt) {
 		if !a.NoAgentsUntil.IsZero() && !a.NoAgentsUntil.After(s.now) {
 			s.leaveWaiting(a, ReasonNoAgents)
 		}
+	case !a.ClosesAt.IsZero() && !a.ClosesAt.After(s.now):
+		s.closeDue(a)
 	}
 }
 

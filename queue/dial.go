@@ -12,10 +12,41 @@ func (s *step) dial(c Dial) error {
 	if err := s.mayDial(q, c); err != nil {
 		return err
 	}
+	avoid := int64(0)
+	if c.Member != nil {
+		listed, err := s.listedDial(q, c)
+		if err != nil {
+			return err
+		}
+		c, avoid = listed, c.Member.AvoidTrunk
+	}
+	if err := s.mayReach(q, c); err != nil {
+		return err
+	}
 	g, err := s.reservedFor(q, c)
 	if err != nil {
 		return err
 	}
+	l := s.trunkLine(q, c.Destination, avoid)
+	switch {
+	case !s.queueLine(q).free:
+		return refuse(CodeNoLine, "queue %q has its calls, at once or within this second", q.cfg.Name)
+	case !s.e.routed(&q.cfg, c.Destination):
+		return refuse(CodeNoLine, "no trunk of queue %q takes the number %s", q.cfg.Name, c.Destination)
+	case !l.free:
+		return refuse(CodeNoLine, "no trunk for the number %s has a line free", c.Destination)
+	}
+	a := s.begin(q, g, c, l.trunk)
+	if c.Member != nil {
+		q.hopper.drop(c.Member.ID)
+		s.openMember(c.Member, a)
+	}
+	return nil
+}
+
+// begin creates the attempt of a member who is to be reached: for the agent g, if
+// the type reserves one, by the trunk t, if there is one.
+func (s *step) begin(q *queueState, g *agentState, c Dial, t *trunkState) *attempt {
 	a := s.create(q, Join{
 		AttemptID: c.AttemptID, QueueID: c.QueueID, Destination: &c.Destination, MemberName: c.MemberName, MemberID: c.MemberID,
 		AttemptSeq: c.AttemptSeq, Priority: c.Priority, Variables: c.Variables, Test: c.Test,
@@ -25,30 +56,39 @@ func (s *step) dial(c Dial) error {
 			a.exclude(x.AgentID, x.Until.UTC().Truncate(time.Millisecond))
 		}
 	}
+	if t != nil {
+		a.Trunk = &TrunkRef{ID: t.cfg.ID, Name: t.cfg.Name}
+	}
 	if g != nil {
 		agent := g.cfg.ref()
 		a.Agent = &agent
 	}
+	a.Zone = c.Zone
 	if q.cfg.Type.agentFirst() {
 		a.State = StateOffering
+		a.ClosesAt = s.e.closesAt(a, s.now)
 		s.fire(a, EventJoined, nil)
 		s.offer(a, g, "")
-		return nil
+	} else {
+		if q.cfg.AMD {
+			a.AMDMs = q.cfg.AMDTotalAnalysisMs
+		}
+		a.State = StateDialing
+		s.startDialling(a)
+		s.fire(a, EventJoined, nil)
+		s.order(a, EventSwitchDial, nil, nil)
+		if g != nil {
+			s.hold(g, a, 0, AgentReserved)
+		}
 	}
-	if q.cfg.AMD {
-		a.AMDMs = q.cfg.AMDTotalAnalysisMs
-	}
-	a.State = StateDialing
-	s.startDialling(a)
-	s.fire(a, EventJoined, nil)
-	s.order(a, EventSwitchDial, nil, nil)
+	s.e.indexAttempt(a)
 	if g != nil {
-		s.hold(g, a, 0, AgentReserved)
+		s.e.indexAgent(g)
 	}
-	return nil
+	return a
 }
 
-// mayDial refuses what cannot be dialled.
+// mayDial refuses what cannot be dialled at all.
 func (s *step) mayDial(q *queueState, c Dial) error {
 	switch {
 	case q == nil:
@@ -57,14 +97,10 @@ func (s *step) mayDial(q *queueState, c Dial) error {
 		return refuse(CodeBadState, "queue %q is %s: its subscribers join, they are not dialled", q.cfg.Name, q.cfg.Type)
 	case !q.cfg.Enabled:
 		return refuse(CodeQueueDisabled, "queue %q is disabled", q.cfg.Name)
-	case c.Destination == "":
+	case c.Destination == "" && c.Member == nil:
 		return invalid("destination", "a member needs a number to be dialled")
 	case s.e.attempts[c.AttemptID] != nil || c.AttemptID <= 0:
 		return invalid("attempt_id", "an attempt needs a fresh id")
-	case c.MemberID != nil && s.e.members[*c.MemberID] > 0:
-		return refuse(CodeMemberBusy, "member %d is in an open attempt", *c.MemberID)
-	case s.e.numbers[c.Destination] > 0:
-		return refuse(CodeMemberBusy, "the number %s is in an open attempt", c.Destination)
 	case c.AgentID != 0 && !q.cfg.Type.reserved():
 		return invalid("agent_id", "an agent is named in advance for offline, preview and progressive queues only")
 	case c.AgentID == 0 && q.cfg.Type == Offline:
@@ -74,6 +110,64 @@ func (s *step) mayDial(q *queueState, c Dial) error {
 	}
 }
 
+// mayReach refuses whom nobody may call now.
+func (s *step) mayReach(q *queueState, c Dial) error {
+	switch {
+	case c.MemberID != nil && (s.e.members[*c.MemberID] > 0 || s.e.listed[*c.MemberID] != nil):
+		return refuse(CodeMemberBusy, "member %d is in an open attempt", *c.MemberID)
+	case s.e.numbers[c.Destination] > 0:
+		return refuse(CodeMemberBusy, "the number %s is in an open attempt", c.Destination)
+	case c.Forbidden:
+		return refuse(CodeDNC, "the number %s is on the do-not-call list", c.Destination)
+	case !s.e.openFor(&q.cfg, c.Zone, s.now):
+		return refuse(CodeCalendarClosed, "queue %q is closed at this time", q.cfg.Name)
+	default:
+		return nil
+	}
+}
+
+// listedDial fills a Dial in by its member, or refuses him.
+func (s *step) listedDial(q *queueState, c Dial) (Dial, error) {
+	m := c.Member
+	switch {
+	case m.QueueID != c.QueueID:
+		return c, invalid("member_id", "the member is on the list of another queue")
+	case s.e.members[m.ID] > 0 || s.e.listed[m.ID] != nil:
+		return c, refuse(CodeMemberBusy, "member %d is in an open attempt", m.ID)
+	case !m.StoppedAt.IsZero():
+		return c, refuse(CodeNotReady, "member %d is not dialled any more: %s", m.ID, m.StopCause)
+	case !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(s.now):
+		return c, refuse(CodeExpired, "the time of member %d is over", m.ID)
+	case m.ReadyAt.After(s.now):
+		return c, refuse(CodeNotReady, "member %d is to be tried again at %s", m.ID, m.ReadyAt.UTC().Format(time.RFC3339))
+	}
+	d := dialOf(m, c.Destination)
+	d.AttemptID, d.AgentID, d.Member, d.Test = c.AttemptID, c.AgentID, m, c.Test
+	if c.Destination == "" {
+		number, why := s.pickNumber(q, m)
+		if why == numberBusy {
+			return c, refuse(CodeMemberBusy, "every number of member %d is in an open attempt", m.ID)
+		}
+		d.Destination = number
+	}
+	usable, cause := q.cfg.usable(m)
+	n := m.number(d.Destination)
+	switch {
+	case usable == 0 && cause == ReasonDNC:
+		return c, refuse(CodeDNC, "every number of member %d is on the do-not-call list", m.ID)
+	case usable == 0:
+		return c, refuse(CodeNotReady, "member %d has no number left: %s", m.ID, cause)
+	case d.Destination == "":
+		return c, refuse(CodeNoLine, "no trunk of queue %q takes a number of member %d", q.cfg.Name, m.ID)
+	case !m.has(d.Destination):
+		return c, invalid("destination", "the member has no such number")
+	case n.Stopped != "":
+		return c, refuse(CodeNotReady, "the number %s is not dialled any more: %s", n.Number, n.Stopped)
+	}
+	d.Forbidden = n.Forbidden
+	return d, nil
+}
+
 // reservedFor returns the agent for whom the member is dialled; nil in types
 // that reserve none.
 func (s *step) reservedFor(q *queueState, c Dial) (*agentState, error) {
@@ -81,10 +175,12 @@ func (s *step) reservedFor(q *queueState, c Dial) (*agentState, error) {
 		return nil, nil
 	}
 	if c.AgentID == 0 {
-		for _, free := range [...]*index[freeKey]{&q.free, &q.room} {
-			if g := s.longestIdle(free, c.Exclusions); g != nil {
-				return g, nil
-			}
+		var sticky *int64
+		if c.Member != nil {
+			sticky = c.Member.StickyAgentID
+		}
+		if g := s.reservedAgent(q, c.Exclusions, sticky); g != nil {
+			return g, nil
 		}
 		return nil, refuse(CodeNoAgent, "no agent of queue %q is free for this member", q.cfg.Name)
 	}

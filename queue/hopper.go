@@ -25,15 +25,19 @@ type dialling struct {
 	trunkOrder []*trunkState // by priority
 	zones      map[string]*time.Location
 	loadZone   func(name string) (*time.Location, error)
-	listed     map[int64]*Member // in open attempts
-	stock      int64             // next fresh id
-	stockEnd   int64             // first id that is not ours
+	listed     map[int64]*Member  // in open attempts
+	stock      int64              // next fresh id
+	stockEnd   int64              // first id that is not ours
+	later      index[dueKey]      // when hoppers are to be looked at again, by queue
+	short      map[int64]struct{} // queues whose hoppers wait for a line
+	lineFreed  bool               // since the last look at those
 }
 
 func newDialling() dialling {
 	return dialling{
 		calendars: map[int64]*openHours{}, trunks: map[int64]*trunkState{},
 		zones: map[string]*time.Location{}, listed: map[int64]*Member{},
+		later: newIndex(compareDue), short: map[int64]struct{}{},
 	}
 }
 
@@ -41,7 +45,8 @@ func newDialling() dialling {
 type hopper struct {
 	members  []*Member
 	loadedAt time.Time // zero = never
-	asked    bool      // to be dialled from in this step
+	due      time.Time // when it is looked at again, as entered in Engine.later; zero = not by time
+	passed   int       // members who were left at the last look, although somebody was free
 	calls    int       // attempts that have a line
 	flying   int       // attempts in the state dialing
 	recent
@@ -151,6 +156,7 @@ func (e *Engine) indexLine(a *attempt) {
 			by = 1
 		}
 		a.line = line
+		e.lineFreed = e.lineFreed || !line
 		if q != nil {
 			q.hopper.calls += by
 		}
@@ -256,8 +262,7 @@ func (s *step) noteMember(m *Member) { s.res.Changed = append(s.res.Changed, m.C
 
 // look has the queue's hopper dialled from at the end of the step.
 func (s *step) look(q *queueState) {
-	if !q.hopper.asked && len(q.hopper.members) > 0 {
-		q.hopper.asked = true
+	if len(q.hopper.members) > 0 && !slices.Contains(s.queues, q) {
 		s.queues = append(s.queues, q)
 	}
 }

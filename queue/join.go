@@ -9,7 +9,7 @@ import (
 // join brings a subscriber into a queue that the engine distributes.
 func (s *step) join(c Join) error {
 	q := s.e.queues[c.QueueID]
-	if err := mayEnter(q, c.QueueID); err != nil {
+	if err := s.mayEnter(q, c.QueueID); err != nil {
 		return err
 	}
 	open := s.e.attempts[s.e.legs.of(c.MemberChannelID)]
@@ -36,7 +36,7 @@ func (s *step) join(c Join) error {
 
 // mayEnter refuses whom the queue takes in from nowhere: neither who joins nor
 // who is transferred.
-func mayEnter(q *queueState, id int64) error {
+func (s *step) mayEnter(q *queueState, id int64) error {
 	switch {
 	case q == nil:
 		return refuse(CodeUnknownQueue, "no queue %d", id)
@@ -44,6 +44,8 @@ func mayEnter(q *queueState, id int64) error {
 		return refuse(CodeBadState, "queue %q is %s: its members are dialled, they do not join", q.cfg.Name, q.cfg.Type)
 	case !q.cfg.Enabled:
 		return refuse(CodeQueueDisabled, "queue %q is disabled", q.cfg.Name)
+	case q.cfg.Distribution == DistributionEngine && !s.e.openFor(&q.cfg, "", s.now):
+		return refuse(CodeCalendarClosed, "queue %q is closed at this time", q.cfg.Name)
 	case q.cfg.Distribution == DistributionEngine && q.cfg.MaxWaiting > 0 && q.waiting.size >= q.cfg.MaxWaiting:
 		return refuse(CodeQueueFull, "queue %q has %d waiting, its limit", q.cfg.Name, q.cfg.MaxWaiting)
 	default:
@@ -108,6 +110,7 @@ func (s *step) newAttempt(q *queueState, c Join) *attempt {
 	case q.cfg.MaxWaitSec == 0 && q.cfg.Type != Task:
 		a.WaitUntil = s.at.Add(waitNet)
 	}
+	a.ClosesAt = s.e.closesAt(a, s.at)
 	if !a.external() {
 		a.NoAgentsUntil = s.e.emptyUntil(a, s.at)
 	}

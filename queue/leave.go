@@ -44,8 +44,8 @@ func (s *step) leave(a *attempt, end ending) {
 	}
 	a.State, a.Result, a.ResultReason = StateLeaving, end.result, end.reason
 	a.WaitUntil, a.NoAgentsUntil, a.TalkUntil, a.ProcessingUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	a.TalkReason, a.DialUntil, a.RejoinUntil = "", time.Time{}, time.Time{}
-	s.planRetry(a)
+	a.TalkReason, a.DialUntil, a.RejoinUntil, a.ClosesAt = "", time.Time{}, time.Time{}, time.Time{}
+	s.planRetry(a, end.kept)
 	s.lineLeft(a)
 	s.fire(a, EventLeaving, nil)
 	s.freeAgent(a)

@@ -62,6 +62,9 @@ func (s *step) report(c Report) error {
 	if a.Queue.Type.Outbound() && c.Result == ResultAbandoned && !c.KeepOpen && !unset(c.RetryAt) {
 		a.RetryAt = c.RetryAt.UTC().Truncate(time.Millisecond)
 	}
+	if a.Queue.Type.Outbound() && !c.KeepOpen {
+		a.NoRetry = c.Stop
+	}
 	switch {
 	case c.KeepOpen:
 	case a.State == StateBridged:

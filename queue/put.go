@@ -203,6 +203,8 @@ func (e *Engine) removeQueue(id int64) {
 	for _, key := range q.room.all() {
 		e.agents[key.id].room = 0
 	}
+	e.setDue(q, time.Time{})
+	delete(e.short, id)
 	forget(e.names, q.cfg.Name, id)
 	delete(e.queues, id)
 }

@@ -178,13 +178,13 @@ type Queue struct {
 	// PerNumbers: MaxAttempts counts for each number of a member by itself.
 	// RetryRules go before the default rules; the first that fits decides.
 	PerNumbers bool        `json:"per_numbers"`
-	RetryRules []RetryRule `json:"retry_rules"`
+	RetryRules []RetryRule `json:"retry_rules,omitempty"`
 	// MaxCalls bounds the calls of an outbound queue at once, CallsPerSec the new
 	// ones within any second; 0 = no limit. Trunks are those that its calls may
 	// leave by; empty = all.
 	MaxCalls    int     `json:"max_calls"`
 	CallsPerSec int     `json:"calls_per_sec"`
-	Trunks      []int64 `json:"trunks"`
+	Trunks      []int64 `json:"trunks,omitempty"`
 	// CalendarID is when the queue is open; 0 = always. CloseWaiting ends the
 	// waiting of those who are inside when it closes.
 	CalendarID   int64 `json:"calendar_id"`

@@ -51,7 +51,7 @@ func (s *step) reportedQueue(a *attempt, c SwitchReport, to *target) error {
 	if q == nil {
 		q, ids = s.createExternal(c.QueueName, ids[0]), ids[1:]
 	}
-	if q.cfg.Type.Channel() != a.Channel() || mayEnter(q, q.cfg.ID) != nil {
+	if q.cfg.Type.Channel() != a.Channel() || s.mayEnter(q, q.cfg.ID) != nil {
 		return nil
 	}
 	if len(ids) == 0 || s.e.attempts[ids[0]] != nil {

@@ -1,6 +1,9 @@
 package queue
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Retry says what becomes of a listed member after an attempt of an outbound
 // queue: the last column of engine.md B.9.
@@ -40,15 +43,36 @@ var retries = map[Reason]Retry{
 	ReasonRecovered:    {Again: true, Uncounted: true},
 }
 
-// Retry returns what the default rules make of the attempt, which has its result,
-// reason and cause. Whoever holds the list may know better: another number, a
-// rule of the queue, the member's own expiry.
+// Retry returns what the queue's rules make of the attempt, which has its result,
+// reason and cause. Whoever holds the list may know better: another number, the
+// member's own expiry.
 func (q *Queue) Retry(a *Attempt) Retry {
-	r := q.retryRule(a)
+	r, _ := q.plan(a)
 	if r.Again && !r.Uncounted && q.MaxAttempts > 0 && a.AttemptSeq >= q.MaxAttempts {
 		r = Retry{} // that was the last one
 	}
 	return r
+}
+
+// plan returns what the report, the queue's own rules or the default ones say of
+// the attempt, and which of them.
+func (q *Queue) plan(a *Attempt) (Retry, string) {
+	if a.NoRetry {
+		return Retry{}, ByReport
+	}
+	if a.ResultReason == ReasonReportedAbandoned && !a.RetryAt.IsZero() {
+		return Retry{Again: true}, ByReport
+	}
+	for i := range q.RetryRules {
+		if rule := &q.RetryRules[i]; rule.fits(a) {
+			name := rule.Name
+			if name == "" {
+				name = fmt.Sprintf("rule %d", i+1)
+			}
+			return rule.retry(), name
+		}
+	}
+	return q.retryRule(a), string(a.ResultReason)
 }
 
 func (q *Queue) retryRule(a *Attempt) Retry {
@@ -82,23 +106,34 @@ func (q *Queue) retryRule(a *Attempt) Retry {
 
 // planRetry notes on an attempt that leaves when its member is tried again: as
 // the report said, or by the rules.
-func (s *step) planRetry(a *attempt) {
+func (s *step) planRetry(a *attempt, kept bool) {
 	if !a.Queue.Type.Outbound() {
 		return
 	}
-	r := s.queueOf(a).cfg.Retry(&a.Attempt)
+	q := &s.queueOf(a).cfg
+	if m := s.listedIn(a); m != nil {
+		a.RetryAt = s.settle(a, q, kept)
+		return
+	}
+	r := q.Retry(&a.Attempt)
+	if kept {
+		r = Retry{Again: true, Uncounted: true}
+	}
 	a.Uncounted = r.Uncounted
-	switch {
-	case a.ResultReason == ReasonReportedAbandoned && !a.RetryAt.IsZero():
-		if a.RetryAt.Before(a.LeavingAt) {
-			a.RetryAt = a.LeavingAt
-		}
-	case r.Again:
-		a.RetryAt = later(a.LeavingAt, r.AfterSec)
-		if r.AfterSec == 0 {
-			a.RetryAt = a.LeavingAt
-		}
-	default:
+	if r.Again {
+		a.RetryAt = a.readyAt(r)
+	} else {
 		a.RetryAt = time.Time{}
 	}
+}
+
+// listedIn returns the listed member who is in the attempt, or nil.
+func (s *step) listedIn(a *attempt) *Member {
+	if a.MemberID == nil {
+		return nil
+	}
+	if m := s.e.listed[*a.MemberID]; m != nil && m.Open == a.ID {
+		return m
+	}
+	return nil
 }

@@ -16,7 +16,7 @@ func (s *step) match() {
 	waiting := make([]*attempt, 0, 4)
 	for i := 0; i < len(s.attempts); i++ { // leaving changes agents, who are looked at below
 		a := s.attempts[i]
-		if a.State == StateWaiting && !a.WaitUntil.IsZero() && !a.WaitUntil.After(s.now) {
+		if late := earliest(a.WaitUntil, a.ClosesAt); a.State == StateWaiting && !late.IsZero() && !late.After(s.now) {
 			s.waitDue(a)
 		}
 		if a.State == StateWaiting && !a.external() {

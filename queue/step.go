@@ -28,6 +28,7 @@ func (e *Engine) Step(at time.Time, cmd Command) (Result, error) {
 	}
 	s.at = s.now
 	s.match()
+	s.dialFromHoppers()
 	s.finish()
 	return s.res, nil
 }

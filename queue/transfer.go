@@ -129,7 +129,7 @@ func (s *step) targetOf(a *attempt, c Transfer) (target, error) {
 // transferQueue returns the queue to which the attempt's member may go on.
 func (s *step) transferQueue(a *attempt, id int64) (*queueState, error) {
 	q := s.e.queues[id]
-	if err := mayEnter(q, id); err != nil {
+	if err := s.mayEnter(q, id); err != nil {
 		return nil, err
 	}
 	if from, to := a.Channel(), q.cfg.Type.Channel(); from != to {

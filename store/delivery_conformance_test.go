@@ -62,7 +62,7 @@ func TestDeliveryConforms(t *testing.T) {
 			},
 			Create: func(ep dispatcher.Endpoint, after dispatcher.Position) { createAt(t, d, ep, after) },
 			Delete: func(ref dispatcher.Ref) {
-				if err := d.DeleteEndpoint(t.Context(), ref, time.Now()); err != nil {
+				if err := d.DeleteEndpoint(t.Context(), ref, store.By{At: time.Now()}); err != nil {
 					t.Fatal(err)
 				}
 			},
@@ -80,7 +80,7 @@ func TestDeliveryConforms(t *testing.T) {
 // createAt creates an endpoint whose cursor stands at a position.
 func createAt(t testing.TB, d *store.Delivery, ep dispatcher.Endpoint, after dispatcher.Position) {
 	t.Helper()
-	if err := d.CreateEndpoint(t.Context(), ep, store.From{AfterSeq: &after.Seq}, ep.CreatedAt); err != nil {
+	if err := d.CreateEndpoint(t.Context(), ep, store.From{AfterSeq: &after.Seq}, store.By{At: ep.CreatedAt}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -70,7 +70,7 @@ func measureLatency(b *testing.B, endpoints int) []time.Duration {
 	receiver := httptest.NewServer(got)
 	defer receiver.Close()
 	for range endpoints {
-		if err := d.CreateEndpoint(b.Context(), dispatchertest.Endpoint(receiver.URL), store.From{}, time.Now()); err != nil {
+		if err := d.CreateEndpoint(b.Context(), dispatchertest.Endpoint(receiver.URL), store.From{}, store.By{At: time.Now()}); err != nil {
 			b.Fatal(err)
 		}
 	}

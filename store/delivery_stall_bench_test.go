@@ -95,10 +95,10 @@ func stallWindowP99(b *testing.B, pool *pgxpool.Pool, stalled bool, n int) float
 	for _, url := range urls {
 		ep := dispatchertest.Endpoint(url)
 		ep.Timeout = 20 * time.Second // the stalled one does answer
-		if err := d.CreateEndpoint(b.Context(), ep, store.From{}, time.Now()); err != nil {
+		if err := d.CreateEndpoint(b.Context(), ep, store.From{}, store.By{At: time.Now()}); err != nil {
 			b.Fatal(err)
 		}
-		defer d.DeleteEndpoint(context.WithoutCancel(b.Context()), dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}, time.Now())
+		defer d.DeleteEndpoint(context.WithoutCancel(b.Context()), dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}, store.By{At: time.Now()})
 	}
 	cfg := benchConfig()
 	cfg.DrainTimeout = 200 * time.Millisecond

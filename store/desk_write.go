@@ -55,6 +55,7 @@ func (l *deskLog) write(ctx context.Context, conn *pgx.Conn, before desk.Head, b
 	}
 	batch := &pgx.Batch{}
 	w.queue(batch)
+	queueNotes(batch, l.domain, b.Notes)
 	batch.Queue(moveHead, l.domain, b.Head.Seq, null(b.Head.RecordedAt), b.Head.Version)
 	batch.Queue("COMMIT")
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {

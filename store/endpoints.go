@@ -65,13 +65,13 @@ FROM (
 ORDER BY s.seq DESC LIMIT 1`
 
 // CreateEndpoint stores a validated endpoint with its id and secrets, starting
-// at from. ep.CreatedAt and UpdatedAt are set to at.
-func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, from From, at time.Time) error {
+// at from. ep.CreatedAt and UpdatedAt are set to by.At.
+func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, from From, by By) error {
 	id, err := endpointUUID(ep.ID)
 	if err != nil {
 		return err
 	}
-	at = at.UTC().Truncate(time.Microsecond)
+	at := by.At.UTC().Truncate(time.Microsecond)
 	reason := ""
 	if ep.Disabled {
 		reason = dispatcher.DisabledManual
@@ -90,6 +90,9 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 			}
 		}
 		if _, err := tx.Exec(ctx, insertCursor, ep.DomainID, id, null(from.Instant), from.AfterSeq); err != nil {
+			return err
+		}
+		if err := audit(ctx, tx, ep.DomainID, by.did("create", "endpoint", ep.ID)); err != nil {
 			return err
 		}
 		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointCreated, "", queue.EndpointData{}))
@@ -176,12 +179,12 @@ SELECT count(*) FROM changed`
 // secrets, its health and whether it is enabled stay as they are. It returns
 // ErrEndpointChanged when ep.UpdatedAt is not the stored one, ErrNotFound
 // when it is gone.
-func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, at time.Time) error {
+func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, by By) error {
 	id, err := endpointUUID(ep.ID)
 	if err != nil {
 		return err
 	}
-	changed := laterThan(ep.UpdatedAt, at)
+	changed := laterThan(ep.UpdatedAt, by.At)
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		var n int
 		if err := tx.QueryRow(ctx, updateEndpoint, ep.DomainID, id, ep.URL, ep.Description,
@@ -193,7 +196,10 @@ func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, a
 		if n == 0 {
 			return ErrEndpointChanged
 		}
-		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointUpdated, noticeKey(changed), queue.EndpointData{}))
+		if err := audit(ctx, tx, ep.DomainID, by.did("update", "endpoint", ep.ID)); err != nil {
+			return err
+		}
+		return appendNotices(ctx, tx, by.At, ep.Notice(queue.EventEndpointUpdated, noticeKey(changed), queue.EndpointData{}))
 	})
 	if errors.Is(err, ErrEndpointChanged) {
 		if _, err := d.Endpoint(ctx, ep.DomainID, ep.ID); err != nil {
@@ -224,9 +230,9 @@ func laterThan(old, at time.Time) time.Time {
 const deleteEndpoint = `DELETE FROM endpoints WHERE domain_id = $1 AND id = $2 RETURNING url, description`
 
 // DeleteEndpoint removes an endpoint with its secrets, cursor and parked
-// events at the instant at; its tries stay. It returns ErrNotFound when there
+// events at the instant by.At; its tries stay. It returns ErrNotFound when there
 // is none.
-func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, at time.Time) error {
+func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, by By) error {
 	uid, err := endpointUUID(ref.EndpointID)
 	if err != nil {
 		return err
@@ -236,7 +242,10 @@ func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, at ti
 		if err := tx.QueryRow(ctx, deleteEndpoint, ref.DomainID, uid).Scan(&ep.URL, &ep.Description); err != nil {
 			return notFound(err)
 		}
-		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointDeleted, "", queue.EndpointData{}))
+		if err := audit(ctx, tx, ref.DomainID, by.did("delete", "endpoint", ref.EndpointID)); err != nil {
+			return err
+		}
+		return appendNotices(ctx, tx, by.At, ep.Notice(queue.EventEndpointDeleted, "", queue.EndpointData{}))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return ErrNotFound

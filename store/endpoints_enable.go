@@ -33,7 +33,7 @@ SELECT url, description, updated_at, switched FROM changed`
 // SetEndpointEnabled switches an endpoint on, where it goes on from where it
 // stopped without any pause, or off, by hand. It returns ErrNotFound when
 // there is none.
-func (d *Delivery) SetEndpointEnabled(ctx context.Context, ref dispatcher.Ref, enabled bool, at time.Time) error {
+func (d *Delivery) SetEndpointEnabled(ctx context.Context, ref dispatcher.Ref, enabled bool, by By) error {
 	uid, err := endpointUUID(ref.EndpointID)
 	if err != nil {
 		return err
@@ -42,19 +42,22 @@ func (d *Delivery) SetEndpointEnabled(ctx context.Context, ref dispatcher.Ref, e
 		ep := dispatcher.Endpoint{ID: ref.EndpointID, DomainID: ref.DomainID}
 		var changed time.Time
 		var switched bool
-		if err := tx.QueryRow(ctx, setEndpointEnabled, ref.DomainID, uid, enabled, at.UTC()).Scan(
+		if err := tx.QueryRow(ctx, setEndpointEnabled, ref.DomainID, uid, enabled, by.At.UTC()).Scan(
 			&ep.URL, &ep.Description, &changed, &switched); err != nil {
 			return notFound(err)
 		}
 		if !switched {
 			return nil
 		}
-		typ, data := queue.EventEndpointEnabled, queue.EndpointData{}
+		typ, data, action := queue.EventEndpointEnabled, queue.EndpointData{}, "enable"
 		if !enabled {
 			manual := dispatcher.DisabledManual
-			typ, data.Reason = queue.EventEndpointDisabled, &manual
+			typ, data.Reason, action = queue.EventEndpointDisabled, &manual, "disable"
 		}
-		return appendNotices(ctx, tx, at, ep.Notice(typ, noticeKey(changed), data))
+		if err := audit(ctx, tx, ref.DomainID, by.did(action, "endpoint", ref.EndpointID)); err != nil {
+			return err
+		}
+		return appendNotices(ctx, tx, by.At, ep.Notice(typ, noticeKey(changed), data))
 	})
 	if errors.Is(err, ErrNotFound) {
 		return ErrNotFound

@@ -31,7 +31,7 @@ func TestEndpointsAreKept(t *testing.T) {
 	for _, url := range []string{"https://a.example/", "https://b.example/", "https://c.example/"} {
 		ep := dispatchertest.Endpoint(url)
 		ep.Headers = http.Header{"Authorization": {"Bearer x"}}
-		fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, ep.CreatedAt))
+		fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, store.By{At: ep.CreatedAt}))
 		all = append(all, ep)
 	}
 	got, err := d.Endpoint(ctx, 1, all[1].ID)
@@ -54,8 +54,8 @@ func TestEndpointsAreKept(t *testing.T) {
 	if _, err := d.Endpoint(ctx, 2, all[0].ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another domain reads it: %v", err)
 	}
-	fatal(t, d.DeleteEndpoint(ctx, dispatcher.Ref{DomainID: 1, EndpointID: all[0].ID}, time.Now()))
-	if err := d.DeleteEndpoint(ctx, dispatcher.Ref{DomainID: 1, EndpointID: all[0].ID}, time.Now()); !errors.Is(err, store.ErrNotFound) {
+	fatal(t, d.DeleteEndpoint(ctx, dispatcher.Ref{DomainID: 1, EndpointID: all[0].ID}, store.By{At: time.Now()}))
+	if err := d.DeleteEndpoint(ctx, dispatcher.Ref{DomainID: 1, EndpointID: all[0].ID}, store.By{At: time.Now()}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("deleting it again: %v", err)
 	}
 }
@@ -76,7 +76,7 @@ func TestSecretsAreSealed(t *testing.T) {
 	ep := dispatchertest.Endpoint("https://a.example/")
 	ep.Secrets = append(ep.Secrets, dispatcher.Secret{Key: dispatcher.NewKey(dispatcher.SignatureEd25519)})
 	ep.Headers = http.Header{"Authorization": {"Bearer x"}}
-	fatal(t, ring(older).CreateEndpoint(ctx, ep, store.From{}, ep.CreatedAt))
+	fatal(t, ring(older).CreateEndpoint(ctx, ep, store.From{}, store.By{At: ep.CreatedAt}))
 
 	got, err := ring(newer, older).Endpoint(ctx, 1, ep.ID) // the older key still opens
 	fatal(t, err)
@@ -113,7 +113,7 @@ func TestSecretsAreSealed(t *testing.T) {
 	}
 	// A sealed value that was moved to another endpoint does not open there.
 	other := dispatchertest.Endpoint("https://b.example/")
-	fatal(t, ring(older).CreateEndpoint(ctx, other, store.From{}, other.CreatedAt))
+	fatal(t, ring(older).CreateEndpoint(ctx, other, store.From{}, store.By{At: other.CreatedAt}))
 	_, err = pool.Exec(ctx, `UPDATE endpoint_secrets SET sealed = (SELECT sealed FROM endpoint_secrets WHERE endpoint_id = $1 LIMIT 1)
 		WHERE endpoint_id = $2`, ep.ID[3:], other.ID[3:])
 	fatal(t, err)
@@ -130,7 +130,7 @@ func TestWhereANewEndpointStarts(t *testing.T) {
 	// each endpoint's creation is on the log, too.
 	begin := func(from store.From) (n int) {
 		ep := dispatchertest.Endpoint("https://a.example/")
-		fatal(t, d.CreateEndpoint(ctx, ep, from, ep.CreatedAt))
+		fatal(t, d.CreateEndpoint(ctx, ep, from, store.By{At: ep.CreatedAt}))
 		b, err := d.Backlog(ctx, dispatcher.Ref{DomainID: 1, EndpointID: ep.ID})
 		fatal(t, err)
 		if b.Settled != b.Claimed {
@@ -171,7 +171,7 @@ func TestChangingAnEndpoint(t *testing.T) {
 	t.Parallel()
 	ctx, d := t.Context(), newDelivery(t, storetest.New(t))
 	ep := dispatchertest.Endpoint("https://a.example/")
-	fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, ep.CreatedAt))
+	fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, store.By{At: ep.CreatedAt}))
 	ref := dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}
 	read := func() dispatcher.Endpoint {
 		got, err := d.Endpoint(ctx, 1, ep.ID)
@@ -187,36 +187,36 @@ func TestChangingAnEndpoint(t *testing.T) {
 	first := read()
 	second := first
 	second.Description, second.Events = "CRM", []queue.EventType{queue.EventLeaving}
-	fatal(t, d.UpdateEndpoint(ctx, second, first.UpdatedAt)) // a clock that stands still
+	fatal(t, d.UpdateEndpoint(ctx, second, store.By{At: first.UpdatedAt})) // a clock that stands still
 	got := read()
 	if got.Description != "CRM" || !got.UpdatedAt.After(first.UpdatedAt) || got.PausedUntil.IsZero() {
 		t.Errorf("after a change: %+v", got)
 	}
-	if err := d.UpdateEndpoint(ctx, first, t0); !errors.Is(err, store.ErrEndpointChanged) {
+	if err := d.UpdateEndpoint(ctx, first, store.By{At: t0}); !errors.Is(err, store.ErrEndpointChanged) {
 		t.Errorf("saving an old version: %v", err)
 	}
 	moved := got
 	moved.URL = "https://b.example/"
-	fatal(t, d.UpdateEndpoint(ctx, moved, t0))
+	fatal(t, d.UpdateEndpoint(ctx, moved, store.By{At: t0}))
 	if got = read(); got.Health != (dispatcher.Health{LastSuccess: t0}) || got.URL != moved.URL || len(got.Secrets) != 1 {
 		t.Errorf("another URL ends the pause: %+v", got)
 	}
 
 	pause()
-	fatal(t, d.SetEndpointEnabled(ctx, ref, false, t0))
+	fatal(t, d.SetEndpointEnabled(ctx, ref, false, store.By{At: t0}))
 	if got = read(); !got.Disabled || got.DisabledReason != dispatcher.DisabledManual {
 		t.Errorf("disabled by hand: %+v", got)
 	}
-	fatal(t, d.SetEndpointEnabled(ctx, ref, true, t0))
+	fatal(t, d.SetEndpointEnabled(ctx, ref, true, store.By{At: t0}))
 	if got = read(); got.Disabled || got.DisabledReason != "" || got.Health != (dispatcher.Health{LastSuccess: t0}) {
 		t.Errorf("enabled again: %+v", got)
 	}
 	gone := dispatcher.Ref{DomainID: 1, EndpointID: dispatcher.NewEndpointID()}
 	ep.ID = gone.EndpointID
-	if err := d.UpdateEndpoint(ctx, ep, t0); !errors.Is(err, store.ErrNotFound) {
+	if err := d.UpdateEndpoint(ctx, ep, store.By{At: t0}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("changing none: %v", err)
 	}
-	if err := d.SetEndpointEnabled(ctx, gone, true, t0); !errors.Is(err, store.ErrNotFound) {
+	if err := d.SetEndpointEnabled(ctx, gone, true, store.By{At: t0}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("enabling none: %v", err)
 	}
 }
@@ -285,7 +285,7 @@ func TestDeliveriesOfEvents(t *testing.T) {
 		t.Errorf("next try at %s", next)
 	}
 	// The tries of an endpoint outlive it.
-	fatal(t, d.DeleteEndpoint(ctx, ref, time.Now()))
+	fatal(t, d.DeleteEndpoint(ctx, ref, store.By{At: time.Now()}))
 	got, err = d.DeliveriesOfEvents(ctx, 1, evs)
 	fatal(t, err)
 	if len(got[0]) != 1 || got[0][0].State != dispatcher.StateDelivered || len(got[3]) != 0 {

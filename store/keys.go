@@ -66,10 +66,10 @@ const createKeySQL = `
 INSERT INTO api_keys (id, domain_id, role, name, hash, prefix, created_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)`
 
-// CreateKey makes a key of the domain at the instant at and returns it with its
+// CreateKey makes a key of the domain for by and returns it with its
 // secret, which is not stored and cannot be shown again. It errs for an unknown
 // role, an empty name and an unknown domain.
-func (s *Store) CreateKey(ctx context.Context, domainID int64, role Role, name string, at time.Time) (APIKey, string, error) {
+func (s *Store) CreateKey(ctx context.Context, domainID int64, role Role, name string, by By) (APIKey, string, error) {
 	if !role.Includes(RoleAnalyst) {
 		return APIKey{}, "", fmt.Errorf("create key: role %q is none of %v", role, Roles)
 	}
@@ -87,10 +87,16 @@ func (s *Store) CreateKey(ctx context.Context, domainID int64, role Role, name s
 	secret := keyPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(random))
 	key := APIKey{
 		ID: "key_" + id.String(), DomainID: domainID, Role: role, Name: name,
-		Prefix: secret[:len(keyPrefix)+4], CreatedAt: at.UTC(),
+		Prefix: secret[:len(keyPrefix)+4], CreatedAt: by.At.UTC(),
 	}
 	hash := HashKey(secret)
-	_, err = s.pool.Exec(ctx, createKeySQL, key.ID, domainID, role, name, hash[:], key.Prefix, at)
+	by.After = map[string]any{"role": role, "name": name, "prefix": key.Prefix}
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, createKeySQL, key.ID, domainID, role, name, hash[:], key.Prefix, by.At); err != nil {
+			return err
+		}
+		return audit(ctx, tx, domainID, by.did("create", "key", key.ID))
+	})
 	if err != nil {
 		return APIKey{}, "", fmt.Errorf("create key: %w", err)
 	}
@@ -143,16 +149,22 @@ const revokeKeySQL = `
 UPDATE api_keys SET revoked_at = $3
 WHERE domain_id = $1 AND id = $2 AND revoked_at IS NULL`
 
-// RevokeKey makes a key of the domain useless from the instant at on; servers
-// that have just used it notice within seconds. ErrNotFound when there is no
-// such good key.
-func (s *Store) RevokeKey(ctx context.Context, domainID int64, id string, at time.Time) error {
-	tag, err := s.pool.Exec(ctx, revokeKeySQL, domainID, id, at)
+// RevokeKey makes a key of the domain useless from by.At on; servers that have
+// just used it notice within seconds. ErrNotFound when there is no such good
+// key.
+func (s *Store) RevokeKey(ctx context.Context, domainID int64, id string, by By) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, revokeKeySQL, domainID, id, by.At)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return ErrNotFound
+		}
+		return audit(ctx, tx, domainID, by.did("revoke", "key", id))
+	})
 	if err != nil {
 		return fmt.Errorf("revoke key: %w", err)
-	}
-	if tag.RowsAffected() == 0 {
-		return ErrNotFound
 	}
 	return nil
 }

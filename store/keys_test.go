@@ -15,7 +15,7 @@ func TestKeys(t *testing.T) {
 	pool := storetest.New(t)
 	s := store.New(pool)
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	key, secret, err := s.CreateKey(t.Context(), 1, store.RoleOperator, "switch", at)
+	key, secret, err := s.CreateKey(t.Context(), 1, store.RoleOperator, "switch", store.By{At: at})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,13 +34,13 @@ func TestKeys(t *testing.T) {
 		t.Errorf("the secret is in the table: %d, %v", leaked, err)
 	}
 
-	if err := s.RevokeKey(t.Context(), 2, key.ID, at); !errors.Is(err, store.ErrNotFound) {
+	if err := s.RevokeKey(t.Context(), 2, key.ID, store.By{At: at}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another domain revoked the key: %v", err)
 	}
-	if err := s.RevokeKey(t.Context(), 1, key.ID, at.Add(time.Hour)); err != nil {
+	if err := s.RevokeKey(t.Context(), 1, key.ID, store.By{At: at.Add(time.Hour)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RevokeKey(t.Context(), 1, key.ID, at.Add(time.Hour)); !errors.Is(err, store.ErrNotFound) {
+	if err := s.RevokeKey(t.Context(), 1, key.ID, store.By{At: at.Add(time.Hour)}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("revoked twice: %v", err)
 	}
 	if _, err := s.LookupKey(t.Context(), store.HashKey(secret)); !errors.Is(err, store.ErrNotFound) {
@@ -56,9 +56,18 @@ func TestCreateKeyRefuses(t *testing.T) {
 	t.Parallel()
 	s := store.New(storetest.New(t))
 	for name, create := range map[string]func() error{
-		"role":   func() error { _, _, err := s.CreateKey(t.Context(), 1, "king", "x", time.Now()); return err },
-		"name":   func() error { _, _, err := s.CreateKey(t.Context(), 1, store.RoleAdmin, "", time.Now()); return err },
-		"domain": func() error { _, _, err := s.CreateKey(t.Context(), 77, store.RoleAdmin, "x", time.Now()); return err },
+		"role": func() error {
+			_, _, err := s.CreateKey(t.Context(), 1, "king", "x", store.By{At: time.Now()})
+			return err
+		},
+		"name": func() error {
+			_, _, err := s.CreateKey(t.Context(), 1, store.RoleAdmin, "", store.By{At: time.Now()})
+			return err
+		},
+		"domain": func() error {
+			_, _, err := s.CreateKey(t.Context(), 77, store.RoleAdmin, "x", store.By{At: time.Now()})
+			return err
+		},
 	} {
 		if create() == nil {
 			t.Errorf("a key with a bad %s was made", name)

@@ -133,18 +133,18 @@ func TestChangesOfEndpointsAreTold(t *testing.T) {
 	ep := dispatchertest.Endpoint("https://crm.example:8443/hook?token=hush")
 	ep.Description = "CRM"
 	ref := dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}
-	fatal(t, d.CreateEndpoint(t.Context(), ep, store.From{}, at(0)))
+	fatal(t, d.CreateEndpoint(t.Context(), ep, store.From{}, store.By{At: at(0)}))
 	saved, err := d.Endpoint(t.Context(), 1, ep.ID)
 	fatal(t, err)
 	saved.Description = "the CRM"
-	fatal(t, d.UpdateEndpoint(t.Context(), saved, at(1)))
-	if err := d.UpdateEndpoint(t.Context(), saved, at(2)); !errors.Is(err, store.ErrEndpointChanged) {
+	fatal(t, d.UpdateEndpoint(t.Context(), saved, store.By{At: at(1)}))
+	if err := d.UpdateEndpoint(t.Context(), saved, store.By{At: at(2)}); !errors.Is(err, store.ErrEndpointChanged) {
 		t.Errorf("an old version is saved: %v", err)
 	}
-	fatal(t, d.SetEndpointEnabled(t.Context(), ref, true, at(3))) // it is: nothing to tell
-	fatal(t, d.SetEndpointEnabled(t.Context(), ref, false, at(4)))
-	fatal(t, d.SetEndpointEnabled(t.Context(), ref, true, at(5)))
-	fatal(t, d.DeleteEndpoint(t.Context(), ref, at(6)))
+	fatal(t, d.SetEndpointEnabled(t.Context(), ref, true, store.By{At: at(3)})) // it is: nothing to tell
+	fatal(t, d.SetEndpointEnabled(t.Context(), ref, false, store.By{At: at(4)}))
+	fatal(t, d.SetEndpointEnabled(t.Context(), ref, true, store.By{At: at(5)}))
+	fatal(t, d.DeleteEndpoint(t.Context(), ref, store.By{At: at(6)}))
 	log := wholeLog(t, pool, 1)
 	if d := cmp.Diff([]string{"endpoint.created", "endpoint.updated", "endpoint.disabled", "endpoint.enabled", "endpoint.deleted"}, types(log)); d != "" {
 		t.Fatalf("what is told (-want +got):\n%s", d)

@@ -15,9 +15,10 @@ import (
 // column that says which. Rows of days that have none go to the default
 // partition, so that a late or failed EnsurePartitions loses nothing.
 var partitioned = map[string]string{
-	"events":   "recorded_at",
-	"attempts": "recorded_at",
-	"tries":    "started_at",
+	"events":    "recorded_at",
+	"attempts":  "recorded_at",
+	"tries":     "started_at",
+	"audit_log": "at",
 }
 
 const (

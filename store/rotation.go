@@ -60,15 +60,15 @@ WITH gone AS (
 SELECT count(*) FROM kept`
 
 // RotateSecret makes a new key the one that an endpoint's requests are signed
-// with from the instant at on; the ones before it sign beside it for the grace,
+// with from by.At on; the ones before it sign beside it for the grace,
 // and are then good for nothing. It returns ErrNotFound, or ErrManySecrets when
 // more would sign than a receiver should have to look at.
-func (d *Delivery) RotateSecret(ctx context.Context, ref dispatcher.Ref, r Rotation, at time.Time) error {
+func (d *Delivery) RotateSecret(ctx context.Context, ref dispatcher.Ref, r Rotation, by By) error {
 	uid, err := endpointUUID(ref.EndpointID)
 	if err != nil {
 		return err
 	}
-	at = at.UTC().Truncate(time.Microsecond)
+	at := by.At.UTC().Truncate(time.Microsecond)
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		ep := dispatcher.Endpoint{ID: ref.EndpointID, DomainID: ref.DomainID}
 		var changed time.Time
@@ -83,6 +83,9 @@ func (d *Delivery) RotateSecret(ctx context.Context, ref dispatcher.Ref, r Rotat
 			return ErrManySecrets
 		}
 		if err := d.insertSecret(ctx, tx, &ep, dispatcher.Secret{Key: r.Key}, at); err != nil {
+			return err
+		}
+		if err := audit(ctx, tx, ref.DomainID, by.did("rotate_secret", "endpoint", ref.EndpointID)); err != nil {
 			return err
 		}
 		return appendNotices(ctx, tx, at, ep.Notice(queue.EventEndpointSecretRotated, noticeKey(changed), queue.EndpointData{}))

@@ -19,7 +19,7 @@ func TestRotateSecret(t *testing.T) {
 	ctx, pool := t.Context(), storetest.New(t)
 	d := newDelivery(t, pool)
 	ep := dispatchertest.Endpoint("https://a.example/")
-	fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, t0))
+	fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, store.By{At: t0}))
 	ref := dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}
 	read := func() dispatcher.Endpoint {
 		t.Helper()
@@ -30,7 +30,7 @@ func TestRotateSecret(t *testing.T) {
 	rotate := func(key string, grace time.Duration, at time.Time) {
 		t.Helper()
 		before := read().UpdatedAt
-		fatal(t, d.RotateSecret(ctx, ref, store.Rotation{Key: key, Grace: grace}, at))
+		fatal(t, d.RotateSecret(ctx, ref, store.Rotation{Key: key, Grace: grace}, store.By{At: at}))
 		if !read().UpdatedAt.After(before) {
 			t.Error("a worker would not notice the rotation")
 		}
@@ -65,7 +65,7 @@ func TestRotateSecret(t *testing.T) {
 	if told != 3 {
 		t.Errorf("the log tells of %d rotations, want 3", told)
 	}
-	if err := d.RotateSecret(ctx, dispatcher.Ref{DomainID: 2, EndpointID: ep.ID}, store.Rotation{Key: last}, hour); !errors.Is(err, store.ErrNotFound) {
+	if err := d.RotateSecret(ctx, dispatcher.Ref{DomainID: 2, EndpointID: ep.ID}, store.Rotation{Key: last}, store.By{At: hour}); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("another domain rotates: %v", err)
 	}
 }
@@ -74,19 +74,19 @@ func TestRotationsAreBounded(t *testing.T) {
 	t.Parallel()
 	ctx, d := t.Context(), newDelivery(t, storetest.New(t))
 	ep := dispatchertest.Endpoint("https://a.example/")
-	fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, t0))
+	fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, store.By{At: t0}))
 	ref := dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}
 	rotation := func(grace time.Duration) store.Rotation {
 		return store.Rotation{Key: dispatcher.NewSecret(), Grace: grace}
 	}
 	for range 4 {
-		fatal(t, d.RotateSecret(ctx, ref, rotation(time.Hour), t0))
+		fatal(t, d.RotateSecret(ctx, ref, rotation(time.Hour), store.By{At: t0}))
 	}
-	if err := d.RotateSecret(ctx, ref, rotation(time.Hour), t0); !errors.Is(err, store.ErrManySecrets) {
+	if err := d.RotateSecret(ctx, ref, rotation(time.Hour), store.By{At: t0}); !errors.Is(err, store.ErrManySecrets) {
 		t.Errorf("a sixth secret: %v", err)
 	}
-	fatal(t, d.RotateSecret(ctx, ref, rotation(time.Hour), t0.Add(time.Hour))) // the old ones are over
-	fatal(t, d.RotateSecret(ctx, ref, rotation(0), t0))
+	fatal(t, d.RotateSecret(ctx, ref, rotation(time.Hour), store.By{At: t0.Add(time.Hour)})) // the old ones are over
+	fatal(t, d.RotateSecret(ctx, ref, rotation(0), store.By{At: t0}))
 	if got, err := d.Endpoint(ctx, 1, ep.ID); err != nil || len(got.Secrets) != 1 {
 		t.Errorf("after a rotation without grace: %d secrets (%v)", len(got.Secrets), err)
 	}

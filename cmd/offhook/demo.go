@@ -153,12 +153,12 @@ func (d *demo) setUp(ctx context.Context) (net.Listener, string, error) {
 	if err := d.openDatabase(ctx); err != nil {
 		return nil, "", err
 	}
-	made, key, err := d.db.CreateKey(ctx, firstDomain, store.RoleAdmin, "offhook demo", time.Now())
+	made, key, err := d.db.CreateKey(ctx, firstDomain, store.RoleAdmin, "offhook demo", shellUser())
 	if err != nil {
 		return nil, "", err
 	}
 	d.undo = append(d.undo, func() error { // before the database closes
-		return d.db.RevokeKey(context.WithoutCancel(ctx), firstDomain, made.ID, time.Now())
+		return d.db.RevokeKey(context.WithoutCancel(ctx), firstDomain, made.ID, shellUser())
 	})
 	head, err := d.db.Head(ctx, firstDomain)
 	if err != nil {

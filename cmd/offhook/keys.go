@@ -33,7 +33,7 @@ func newKeysCommand() *cobra.Command {
 				return usageError{fmt.Errorf("--role %q is none of %s", role, roles())}
 			}
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
-				key, secret, err := db.CreateKey(ctx, domain, store.Role(role), name, time.Now())
+				key, secret, err := db.CreateKey(ctx, domain, store.Role(role), name, shellUser())
 				if err != nil {
 					return err
 				}
@@ -75,7 +75,7 @@ func newKeysCommand() *cobra.Command {
 		Args:  exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
-				err := db.RevokeKey(ctx, domain, args[0], time.Now())
+				err := db.RevokeKey(ctx, domain, args[0], shellUser())
 				if errors.Is(err, store.ErrNotFound) {
 					return fmt.Errorf("domain %d has no key %s", domain, args[0])
 				}
@@ -86,6 +86,9 @@ func newKeysCommand() *cobra.Command {
 	cmd.AddCommand(create, list, revoke)
 	return cmd
 }
+
+// shellUser is who works on the database by the command line: nobody's key.
+func shellUser() store.By { return store.By{At: time.Now(), KeyName: "command line"} }
 
 func roles() string {
 	names := make([]string, len(store.Roles))

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -127,7 +126,7 @@ func showFirstKey(ctx context.Context, cmd *cobra.Command, db *database) error {
 	if err != nil || len(keys) > 0 {
 		return err
 	}
-	_, secret, err := db.CreateKey(ctx, firstDomain, store.RoleAdmin, "serve --dev", time.Now())
+	_, secret, err := db.CreateKey(ctx, firstDomain, store.RoleAdmin, "serve --dev", shellUser())
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ type system struct {
 	desks      map[int64]*desk.Desk
 	dispatcher *dispatcher.Dispatcher
 	notifier   *store.Notifier
+	api        *api.API
 	server     *api.Server
 }
 
@@ -70,13 +71,11 @@ func newSystem(ctx context.Context, cfg systemConfig) (*system, error) {
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.server = &api.Server{
-		Listener: cfg.listener, Logger: cfg.logger,
-		Handler: api.New(api.Config{
-			Store: cfg.db.Store, Delivery: s.delivery, Guard: cfg.guard, Desk: s.desk, Dispatcher: s.dispatcher,
-			Metrics: metrics, Checks: s.checks(), Logger: cfg.logger, Now: time.Now, Version: version,
-		}),
-	}
+	s.api = api.New(api.Config{
+		Store: cfg.db.Store, Delivery: s.delivery, Guard: cfg.guard, Desk: s.desk, Dispatcher: s.dispatcher,
+		Metrics: metrics, Checks: s.checks(), Logger: cfg.logger, Now: time.Now, Version: version,
+	})
+	s.server = &api.Server{Listener: cfg.listener, Logger: cfg.logger, Handler: s.api}
 	return s, nil
 }
 
@@ -112,7 +111,7 @@ func (s *system) checks() []api.Check {
 // Run serves until ctx ends: then it takes no more requests, lets the desks
 // finish their batches and the dispatcher its requests.
 func (s *system) Run(ctx context.Context) error {
-	intake := stage{s.server.Run, func(ctx context.Context) error {
+	intake := stage{s.server.Run, s.api.Run, func(ctx context.Context) error {
 		err := s.cfg.db.watch(ctx)
 		if err != nil { // before everything else complains that it is gone
 			s.cfg.logger.Error("stopping", "error", err)

@@ -75,6 +75,7 @@ type work struct {
 	events  []queue.Event
 	records []queue.Record
 	changed map[queue.Key]int // place in records
+	notes   []Note
 }
 
 // step carries out what is due, then every command of the batch.
@@ -88,9 +89,24 @@ func (w *work) step(batch []*request) {
 		w.one(queue.Tick{})
 	}
 	for _, r := range batch {
+		if r.clerk != nil && r.clerk.Look != nil {
+			r.clerk.Look(w.d.engine)
+		}
+		anything := false
 		for i, cmd := range r.cmds {
 			r.answers[i] = w.one(cmd)
+			anything = anything || len(r.answers[i].Result.Events)+len(r.answers[i].Result.Changed) > 0
 		}
+		if anything && r.clerk != nil {
+			w.note(r)
+		}
+	}
+}
+
+func (w *work) note(r *request) {
+	if n, ok := r.clerk.Note(r.answers); ok {
+		n.At = w.now
+		w.notes = append(w.notes, n)
 	}
 }
 
@@ -141,5 +157,5 @@ func (w *work) batch() Batch {
 			w.events[i].Seq, w.events[i].RecordedAt = w.head.Seq, w.head.RecordedAt
 		}
 	}
-	return Batch{Head: w.head, Events: w.events, Changed: w.records}
+	return Batch{Head: w.head, Events: w.events, Changed: w.records, Notes: w.notes}
 }

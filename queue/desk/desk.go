@@ -85,6 +85,7 @@ type Desk struct {
 type request struct {
 	cmds    []queue.Command
 	answers []Answer
+	clerk   *Clerk // nil = nothing is noted
 	read    func(*queue.Engine)
 	err     error
 	done    chan struct{}
@@ -111,10 +112,17 @@ func (d *Desk) Do(ctx context.Context, cmd queue.Command) (queue.Result, error) 
 // answer for each. The error is not about a single command: with one, nothing
 // was acknowledged.
 func (d *Desk) DoAll(ctx context.Context, cmds []queue.Command) ([]Answer, error) {
+	return d.DoNoted(ctx, cmds, nil)
+}
+
+// DoNoted is DoAll with a note for the audit log, which the clerk writes if the
+// commands changed anything. The note is stored in the transaction of the
+// commands: there is neither without the other. A nil clerk writes none.
+func (d *Desk) DoNoted(ctx context.Context, cmds []queue.Command, clerk *Clerk) ([]Answer, error) {
 	if len(cmds) == 0 {
 		return nil, nil
 	}
-	r := &request{cmds: cmds, answers: make([]Answer, len(cmds))}
+	r := &request{cmds: cmds, answers: make([]Answer, len(cmds)), clerk: clerk}
 	if err := d.submit(ctx, r); err != nil {
 		return nil, err
 	}

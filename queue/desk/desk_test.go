@@ -3,6 +3,7 @@ package desk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"runtime"
@@ -183,5 +184,55 @@ func TestCommandsGather(t *testing.T) {
 	log.SetFail(nil)
 	if transactions != 2 {
 		t.Errorf("51 joins took %d transactions, want 2", transactions)
+	}
+}
+
+// A note is stored with the commands that it is about, when they have changed
+// something, and with no others.
+func TestNotes(t *testing.T) {
+	t.Parallel()
+	log := desktest.NewMemory()
+	d, stop := running(log)
+	defer stop()
+	q, number := salesQueue(t, d), "+12025550101"
+	saw := 0
+	clerk := func(action string) *desk.Clerk {
+		return &desk.Clerk{
+			Look: func(e *queue.Engine) { saw = len(e.Attempts()) },
+			Note: func(a []desk.Answer) (desk.Note, bool) {
+				return desk.Note{Action: action, Before: fmt.Append(nil, saw)}, action != "unwanted"
+			},
+		}
+	}
+	for action, cmd := range map[string]queue.Command{
+		"refused": queue.Join{QueueID: q}, "nothing": queue.Tick{}, "unwanted": queue.SetAgentStatus{AgentRef: "x", Status: queue.StatusOnline},
+	} {
+		if _, err := d.DoNoted(t.Context(), []queue.Command{cmd}, clerk(action)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, action := range []string{"first", "second"} {
+		if _, err := d.DoNoted(t.Context(), []queue.Command{queue.Join{QueueID: q, Destination: &number}}, clerk(action)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log.SetFail(func(commit bool) error {
+		if commit {
+			return errors.New("no")
+		}
+		return nil
+	})
+	if _, err := d.DoNoted(t.Context(), []queue.Command{queue.Join{QueueID: q, Destination: &number}}, clerk("lost")); err == nil {
+		t.Error("a lost commit was answered")
+	}
+	var got []string
+	for _, n := range log.Notes() {
+		got = append(got, n.Action+string(n.Before))
+		if n.At.IsZero() {
+			t.Error("a note without its instant")
+		}
+	}
+	if want := "[first0 second1]"; fmt.Sprint(got) != want {
+		t.Errorf("notes %v, want %s", got, want)
 	}
 }

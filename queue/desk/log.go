@@ -33,6 +33,32 @@ type Batch struct {
 	// Changed holds each record once, in its last version. An *Attempt in the
 	// state leaving goes from the open attempts to the history.
 	Changed []queue.Record
+	// Notes say who asked for what; they are kept beside the batch.
+	Notes []Note
+}
+
+// Note is one line of the audit log: who asked for a change, and what it was.
+// The desk adds nothing but the instant.
+type Note struct {
+	At time.Time
+	// KeyID and KeyName name the API key, Role is what it may do; RequestID finds
+	// the request in the server's log.
+	KeyID, KeyName, Role, RequestID string
+	// Action is what was done, such as queue.update, to the object.
+	Action, Kind, ObjectID string
+	// Before and After are JSON objects with what differs; nil when there is
+	// nothing to show.
+	Before, After []byte
+}
+
+// Clerk writes the note about the commands of one request. Both run within the
+// transaction, so they must be quick, and neither keep nor change the engine.
+type Clerk struct {
+	// Look, if set, sees the engine right before the first command.
+	Look func(*queue.Engine)
+	// Note is asked when the commands have changed something; false when no note
+	// is wanted.
+	Note func(answers []Answer) (Note, bool)
 }
 
 // ErrStale is what Update returns, wrapped, when a *queue.Member of the batch was

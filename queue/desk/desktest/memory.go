@@ -21,6 +21,7 @@ type Memory struct {
 	records map[queue.Key]row
 	events  []queue.Event
 	left    []*queue.Attempt
+	notes   []desk.Note
 	nextID  int64
 	fail    func(commit bool) error
 }
@@ -42,6 +43,13 @@ func (m *Memory) Events() []queue.Event {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]queue.Event(nil), m.events...)
+}
+
+// Notes returns what was written into the audit log.
+func (m *Memory) Notes() []desk.Note {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]desk.Note(nil), m.notes...)
 }
 
 // Left returns the attempts that have left.
@@ -117,6 +125,7 @@ func (m *Memory) since(version int64, gone bool) desk.Snapshot {
 func (m *Memory) write(b desk.Batch) {
 	m.head = b.Head
 	m.events = append(m.events, b.Events...)
+	m.notes = append(m.notes, b.Notes...)
 	for _, r := range b.Changed {
 		key, kept := queue.KeyOf(r), row{version: b.Head.Version}
 		switch r := r.(type) {

@@ -1,0 +1,214 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/offhook/offhook/queue/desk"
+)
+
+// By says who changes something, when and on what grounds. Every method of this
+// package that changes what users decide takes one, and writes a row of the
+// audit log in the transaction of the change: there is neither without the
+// other.
+type By struct {
+	At time.Time
+	// KeyID and KeyName name the API key, Role is what it may do; all empty for
+	// offhook itself. The command line has only a name.
+	KeyID, KeyName string
+	Role           Role
+	// RequestID finds the request in the server's log; empty without one.
+	RequestID string
+	// Before and After are the thing as its users see it, without secrets; nil
+	// when there is none, or nothing to show. Of two only the members that
+	// differ are kept.
+	Before, After any
+
+	action, kind, id string
+}
+
+// did returns by as the author of an action on an object.
+func (b By) did(action, kind, id string) By {
+	b.action, b.kind, b.id = kind+"."+action, kind, id
+	return b
+}
+
+// AuditEntry is one row of the audit log.
+type AuditEntry struct {
+	ID             int64
+	At             time.Time
+	KeyID, KeyName string // see By
+	Role           Role
+	RequestID      string
+	Action         string // such as endpoint.update
+	Kind           string // of the object: endpoint, queue, agent …
+	ObjectID       string
+	// Before and After hold what differs: JSON objects, or nil.
+	Before, After []byte
+}
+
+const insertAudit = `
+INSERT INTO audit_log (domain_id, at, key_id, key_name, role, request_id, action, object_kind, object_id, before, after)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+
+// audit writes the row of a change into its transaction.
+func audit(ctx context.Context, tx pgx.Tx, domainID int64, by By) error {
+	before, after, err := Difference(by.Before, by.After)
+	if err != nil {
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	_, err = tx.Exec(ctx, insertAudit, domainID, by.At.UTC(), by.KeyID, cleanText(by.KeyName), string(by.Role), by.RequestID,
+		by.action, by.kind, by.id, before, after)
+	if err != nil {
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	return nil
+}
+
+// NoteAccess writes that somebody looked at a secret of an object; a by whose
+// row cannot be written must not see it.
+func (s *Store) NoteAccess(ctx context.Context, domainID int64, object Object, by By) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
+		return audit(ctx, tx, domainID, by.did("read_secret", object.Kind, object.ID))
+	})
+}
+
+// Object names a thing in the audit log.
+type Object struct {
+	Kind string // endpoint, queue, agent …
+	ID   string
+}
+
+const insertNotes = `
+INSERT INTO audit_log (domain_id, at, key_id, key_name, role, request_id, action, object_kind, object_id, before, after)
+SELECT $1, n.at, n.key_id, n.key_name, n.role, n.request_id, n.action, n.kind, n.object_id, n.before::jsonb, n.after::jsonb
+FROM unnest($2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+            $10::text[], $11::text[])
+    AS n (at, key_id, key_name, role, request_id, action, kind, object_id, before, after)`
+
+// queueNotes adds the rows of what a desk's commands changed to its batch.
+func queueNotes(batch *pgx.Batch, domainID int64, notes []desk.Note) {
+	if len(notes) == 0 {
+		return
+	}
+	at := make([]time.Time, len(notes))
+	var texts [7][]string
+	var facts [2][]*string
+	for i := range notes {
+		n := &notes[i]
+		at[i] = n.At.UTC()
+		for j, text := range []string{n.KeyID, cleanText(n.KeyName), n.Role, n.RequestID, n.Action, n.Kind, n.ObjectID} {
+			texts[j] = append(texts[j], text)
+		}
+		for j, fact := range [][]byte{n.Before, n.After} {
+			var text *string
+			if fact != nil {
+				s := string(fact)
+				text = &s
+			}
+			facts[j] = append(facts[j], text)
+		}
+	}
+	args := []any{domainID, at}
+	for _, column := range texts {
+		args = append(args, column)
+	}
+	batch.Queue(insertNotes, append(args, facts[0], facts[1])...)
+}
+
+// Difference renders two versions of a thing as JSON objects with only the
+// members that differ. A nil version gives nil, and the other one whole.
+func Difference(before, after any) (old, changed []byte, err error) {
+	if old, err = object(before); err != nil {
+		return nil, nil, err
+	}
+	if changed, err = object(after); err != nil || old == nil || changed == nil {
+		return old, changed, err
+	}
+	var was, is map[string]json.RawMessage
+	if json.Unmarshal(old, &was) != nil || json.Unmarshal(changed, &is) != nil {
+		return old, changed, nil // not objects: shown whole
+	}
+	for name, value := range was {
+		if now, ok := is[name]; ok && bytes.Equal(now, value) {
+			delete(was, name)
+			delete(is, name)
+		}
+	}
+	if old, err = json.Marshal(was); err != nil {
+		return nil, nil, err
+	}
+	changed, err = json.Marshal(is)
+	return old, changed, err
+}
+
+func object(v any) ([]byte, error) {
+	if v == nil {
+		return nil, nil
+	}
+	return json.Marshal(v)
+}
+
+// AuditFilter narrows a list of audit entries. Zero fields do not narrow.
+type AuditFilter struct {
+	Kind          string
+	ObjectID      string // needs Kind
+	KeyID, Action string
+	Since, Until  time.Time // from Since on, before Until
+	// Before is where the page before ended; zero begins with the latest.
+	Before AuditCursor
+	Limit  int
+}
+
+// AuditCursor is a place in the audit log.
+type AuditCursor struct {
+	At time.Time
+	ID int64
+}
+
+const selectAudit = `
+SELECT id, at, key_id, key_name, role, request_id, action, object_kind, object_id, before, after
+FROM audit_log
+WHERE domain_id = $1
+  AND at <= coalesce($2::timestamptz, 'infinity') AND (at, id) < (coalesce($2::timestamptz, 'infinity'), $3::bigint)
+  AND ($4::timestamptz IS NULL OR at >= $4)
+  AND ($5::timestamptz IS NULL OR at < $5)
+  AND ($6 = '' OR key_id = $6)
+  AND ($7 = '' OR action = $7)`
+
+// Conditions of their own, because only then the index of the objects serves.
+const (
+	auditOfKind   = ` AND object_kind = $9`
+	auditOfObject = ` AND object_kind = $9 AND object_id = $10`
+	auditOrder    = ` ORDER BY at DESC, id DESC LIMIT $8`
+)
+
+// Audit lists the changes of a domain, the latest first.
+func (s *Store) Audit(ctx context.Context, domainID int64, f AuditFilter) ([]AuditEntry, error) {
+	sql := selectAudit
+	args := []any{domainID, null(f.Before.At), f.Before.ID, null(f.Since), null(f.Until), f.KeyID, f.Action, f.Limit}
+	switch {
+	case f.ObjectID != "":
+		sql, args = sql+auditOfObject, append(args, f.Kind, f.ObjectID)
+	case f.Kind != "":
+		sql, args = sql+auditOfKind, append(args, f.Kind)
+	}
+	rows, _ := s.pool.Query(ctx, sql+auditOrder, args...)
+	entries, err := pgx.CollectRows(rows, scanAudit)
+	if err != nil {
+		return nil, fmt.Errorf("list the audit log: %w", err)
+	}
+	return entries, nil
+}
+
+func scanAudit(row pgx.CollectableRow) (AuditEntry, error) {
+	var e AuditEntry
+	err := row.Scan(&e.ID, &e.At, &e.KeyID, &e.KeyName, &e.Role, &e.RequestID, &e.Action, &e.Kind, &e.ObjectID, &e.Before, &e.After)
+	e.At = e.At.UTC()
+	return e, err
+}
