@@ -8,12 +8,10 @@ import "time"
 func (w *worker) pump() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopping || w.paused() {
-		return
-	}
-	for n := min(w.target.MaxInFlight-w.inFlight, w.lanes.readyCount()); n > 0; n-- {
+	now := w.d.cfg.Now()
+	for n := w.room(now); n > 0; n-- {
 		w.inFlight++
-		w.lastDone = w.d.cfg.Now()
+		w.lastDone = now
 		go w.sendLoop()
 	}
 }
@@ -31,15 +29,18 @@ func (w *worker) sendLoop() {
 
 // next takes an item to send; nil when the sender is to end.
 func (w *worker) next() (*item, *target) {
+	now := w.d.cfg.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if !w.stopping && w.inFlight <= w.target.MaxInFlight && !w.paused() {
-		if it := w.lanes.take(); it != nil {
+	if w.inFlight <= w.target.MaxInFlight {
+		if it := w.takeNext(now); it != nil {
+			it.early = it.nextAt.After(now)
+			it.overtakes = it.overtaken()
 			return it, w.target
 		}
 	}
 	w.inFlight--
-	if w.stopping && w.inFlight == 0 {
+	if w.inFlight == 0 && (w.stopping || !w.health.PausedUntil.IsZero()) {
 		signal(w.wake)
 	}
 	return nil, nil
@@ -50,7 +51,8 @@ func (w *worker) attempt(it *item, t *target) Try {
 	now := w.d.cfg.Now()
 	if it.entry != nil && !Expired(t.Profile, it.pos.RecordedAt, now) {
 		ev := &it.entry.ev
-		return w.d.sender.send(w.sending, t, message{ev: ev, body: it.entry.rendered(t.Format), number: it.tries + 1, prev: it.prev})
+		return w.d.sender.send(w.sending, t, message{ev: ev, body: it.entry.rendered(t.Format), number: it.tries + 1, prev: it.prev,
+			overtakes: it.overtakes})
 	}
 	try := Try{DomainID: w.ref.DomainID, EndpointID: w.ref.EndpointID, Seq: it.pos.Seq,
 		Outcome: OutcomeExpired, StartedAt: now.UTC().Truncate(time.Microsecond)}
@@ -71,31 +73,34 @@ func (w *worker) finish(it *item, t *target, try Try) {
 	if t.URL != w.target.URL {
 		v = v.ofOldURL(now)
 	}
+	if it.early && v.state != StateDelivered && v.state != StateRefused && try.Outcome != OutcomeExpired {
+		// It was sent for the endpoint's sake: its own schedule goes on as it was.
+		v = verdict{state: StateRetrying, nextAt: it.nextAt, pause: v.pause}
+	}
 	if try.State = v.state; !v.nextAt.IsZero() {
 		try.NextAt = v.nextAt.UTC().Truncate(time.Microsecond)
 	}
 	w.tries = append(w.tries, try)
 	w.unsaved++
+	w.carry(try.weight())
 	w.lastFailed = v.state != StateDelivered
 	w.lastDone = now
-	w.resolve(it, v, try.NextAt)
-	if v.pause.After(w.health.PausedUntil) {
-		w.health.PausedUntil, w.health.PausedReason, w.told = v.pause.UTC().Truncate(time.Microsecond), try.Outcome, false
-	}
+	w.resolve(it, v, try.NextAt, now)
+	changed := w.heed(it, &try, v, now)
 	if v.gone {
 		w.off, w.stopping = DisabledGone, true
 	}
 	w.list()
 	w.d.settles.counted()
 	// The reader cares for parked lanes, for the end, and for room to read.
-	if w.stalled || v.state != StateDelivered || w.stopping || w.open == pageSize || w.open == 0 || it.row {
+	if changed || w.stalled || v.state != StateDelivered || w.stopping || w.open == pageSize || w.open == 0 || it.row {
 		signal(w.wake)
 	}
 }
 
 // resolve moves the head of a lane on: away, or to the parked ones until an
 // instant; the caller holds mu.
-func (w *worker) resolve(it *item, v verdict, until time.Time) {
+func (w *worker) resolve(it *item, v verdict, until, now time.Time) {
 	fresh := !it.parked
 	if v.spent {
 		it.tries++
@@ -103,7 +108,7 @@ func (w *worker) resolve(it *item, v verdict, until time.Time) {
 	if v.state.Final() {
 		w.lanes.done(it)
 	} else {
-		for _, follower := range w.lanes.park(it, until) {
+		for _, follower := range w.lanes.park(it, until, now) {
 			if !follower.row {
 				w.open--
 			}

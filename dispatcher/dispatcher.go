@@ -115,6 +115,8 @@ type Dispatcher struct {
 	// looked after, in unix nanoseconds.
 	standby  atomic.Bool
 	lastTurn atomic.Int64
+	// Of all outcomes that are not stored.
+	weight atomic.Int64
 
 	// Of the term under way; set before its workers start.
 	term    int64

@@ -38,15 +38,17 @@ func (w *worker) quiet() bool {
 	return w.inFlight == 0
 }
 
-// release parks every fresh item that was not sent, and takes back the claims
-// of parked ones.
+// release gives back to the log what was read and not sent, as far as possible,
+// parks the rest, and takes back the claims of parked items.
 func (w *worker) release() {
+	now := w.d.cfg.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.unread()
 	for _, l := range w.lanes.byKey {
 		for _, it := range l.items {
 			if it.claimed || !it.parked {
-				w.lanes.hold(it)
+				w.lanes.hold(it, now)
 				w.touch(it)
 			}
 		}
@@ -57,5 +59,5 @@ func (w *worker) release() {
 func (w *worker) isSaved() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.unsaved == 0 && len(w.dirty) == 0 && !w.listed && w.settled.Seq >= w.settledNow().Seq
+	return w.unsaved == 0 && len(w.dirty) == 0 && !w.listed && !w.lowered && w.settled.Seq >= w.settledNow().Seq
 }

@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"container/heap"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,13 +31,25 @@ type item struct {
 	// entry is the event itself; nil while it is parked, and then read again
 	// when its time comes.
 	entry *entry
-	// prev is the header Offhook-Prev-Sequence; 0 = none.
-	prev int
-	// tries is how many were made.
+	// sequence is the event's number in its attempt, 0 outside attempt.*. prev
+	// is the header Offhook-Prev-Sequence; 0 = none.
+	sequence int
+	prev     int
+	// tries is how many were made and count.
 	tries  int
 	nextAt time.Time
-	// claimed: the store knows that it may be sent.
+	// heldSince is since when it is parked, which counts while it is behind
+	// another one.
+	heldSince time.Time
+	// early: it is sent before its next try is due, to find out about the
+	// endpoint. overtakes is the header Offhook-Overtakes.
+	early     bool
+	overtakes []int64
+	// claimed: the store knows that it may be sent. fetched: it was parked and its
+	// turn has come. sending: a request is under way.
 	claimed bool
+	fetched bool
+	sending bool
 	// parked: it waits outside the cursor. final: nothing more will happen.
 	parked bool
 	final  bool
@@ -51,10 +64,10 @@ type item struct {
 type laneState uint8
 
 const (
-	laneReady    laneState = iota // its head may be sent
-	laneBusy                      // its head is being sent
-	laneWaiting                   // its head is parked until due
-	laneFetching                  // its head is being read and claimed again
+	laneReady    laneState = iota // its item may be sent
+	laneBusy                      // its item is being sent
+	laneWaiting                   // all are parked until due
+	laneFetching                  // its item is being read and claimed again
 )
 
 // lane is the queue of the events of one attempt at one endpoint.
@@ -62,28 +75,64 @@ type lane struct {
 	key   string
 	items []*item
 	state laneState
+	at    int       // the place of its item: 0, unless it overtakes those before
 	due   time.Time // while waiting
+	slot  int       // in the heap of those that wait
 }
+
+func (l *lane) item() *item { return l.items[l.at] }
 
 // laneSet holds the lanes of one endpoint. It is pure bookkeeping: the caller
 // serialises access.
 //
 // Invariants: a lane is in the map while it has items. Once an item of a lane
-// is parked, so are all behind it, until each in turn is the head and claimed
-// again.
+// is parked, so are all behind it, until each in turn is claimed again. Whose
+// turn it is says laneturn.go.
 type laneSet struct {
-	byKey   map[string]*lane
-	ready   []*lane // a queue: taken from first
-	first   int
-	waiting dueHeap
-	parked  int
+	byKey     map[string]*lane
+	ready     []*lane // a queue: taken from first
+	first     int
+	waiting   dueHeap
+	parked    int
+	orderWait time.Duration // see Endpoint.OrderWait
 }
 
-func newLaneSet() *laneSet { return &laneSet{byKey: map[string]*lane{}} }
+func newLaneSet(orderWait time.Duration) *laneSet {
+	return &laneSet{byKey: map[string]*lane{}, orderWait: orderWait}
+}
 
 // add puts a fresh item, claimed and with its event, at the end of its lane. It
 // returns true when the item is held behind a parked one.
-func (s *laneSet) add(key string, it *item) (held bool) {
+func (s *laneSet) add(key string, it *item, now time.Time) (held bool) {
+	l := s.append(key, it)
+	if len(l.items) == 1 {
+		l.at = 0
+		s.makeReady(l)
+		return false
+	}
+	if !l.items[len(l.items)-2].parked {
+		return false
+	}
+	s.hold(it, now)
+	if l.state == laneWaiting {
+		s.setDue(l)
+		heap.Fix(&s.waiting, l.slot)
+	}
+	return true
+}
+
+// load puts a parked item, as the store has it, at the end of its lane. After
+// the last one rewait says when their turns come.
+func (s *laneSet) load(key string, it *item) {
+	l := s.append(key, it)
+	it.parked, it.row = true, true
+	s.parked++
+	if len(l.items) == 1 {
+		s.wait(l)
+	}
+}
+
+func (s *laneSet) append(key string, it *item) *lane {
 	l := s.byKey[key]
 	if l == nil {
 		l = &lane{key: key}
@@ -91,33 +140,10 @@ func (s *laneSet) add(key string, it *item) (held bool) {
 	}
 	it.lane = l
 	l.items = append(l.items, it)
-	if len(l.items) == 1 {
-		s.makeReady(l)
-		return false
-	}
-	if !l.items[len(l.items)-2].parked {
-		return false
-	}
-	s.hold(it)
-	return true
+	return l
 }
 
-// load puts a parked item, as the store has it, at the end of its lane.
-func (s *laneSet) load(key string, it *item) {
-	l := s.byKey[key]
-	if l == nil {
-		l = &lane{key: key}
-		s.byKey[key] = l
-	}
-	it.lane, it.parked, it.row = l, true, true
-	s.parked++
-	l.items = append(l.items, it)
-	if len(l.items) == 1 {
-		s.wait(l, it.nextAt)
-	}
-}
-
-// take returns the head of the next ready lane, which is busy from then on, or
+// take returns the item of the next ready lane, which is busy from then on, or
 // nil.
 func (s *laneSet) take() *item {
 	if s.first == len(s.ready) {
@@ -129,117 +155,101 @@ func (s *laneSet) take() *item {
 	if s.first == len(s.ready) {
 		s.ready, s.first = s.ready[:0], 0
 	}
-	l.state = laneBusy
-	return l.items[0]
+	return s.send(l)
 }
+
+func (s *laneSet) send(l *lane) *item {
+	l.state = laneBusy
+	l.item().sending = true
+	return l.item()
+}
+
+// takeOldest is take for the oldest event of all that are ready.
+func (s *laneSet) takeOldest() *item {
+	var oldest *lane
+	for _, l := range s.ready[s.first:] {
+		if oldest == nil || l.item().pos.Seq < oldest.item().pos.Seq {
+			oldest = l
+		}
+	}
+	if oldest == nil {
+		return nil
+	}
+	s.ready = slices.DeleteFunc(s.ready[s.first:], func(l *lane) bool { return l == oldest })
+	s.first = 0
+	return s.send(oldest)
+}
+
+// peek returns what take would.
+func (s *laneSet) peek() *item { return s.ready[s.first].item() }
 
 func (s *laneSet) readyCount() int { return len(s.ready) - s.first }
 
-// done takes a final item, the head of its lane, away. What follows is ready,
-// or due at once when it is parked.
+// done takes a final item, the one of its lane, away. What follows is ready, or
+// its turn comes when it is due.
 func (s *laneSet) done(it *item) {
 	l := it.lane
 	if it.parked {
 		s.parked--
 	}
-	it.final, it.entry = true, nil
-	l.items[0] = nil
-	l.items = l.items[1:]
+	it.final, it.entry, it.sending = true, nil, false
+	l.items = slices.Delete(l.items, l.at, l.at+1)
 	if len(l.items) == 0 {
 		delete(s.byKey, l.key)
 		return
 	}
-	next := l.items[0]
-	if next.claimed && next.entry != nil {
+	if l.at < len(l.items) && l.item().claimed && l.item().entry != nil {
 		s.makeReady(l)
 		return
 	}
-	s.wait(l, time.Time{})
+	s.wait(l)
 }
 
-// park keeps the head of a lane until an instant, and returns the items behind
+// park keeps the item of a lane until an instant, and returns the items behind
 // it that are held from now on.
-func (s *laneSet) park(it *item, until time.Time) (held []*item) {
+func (s *laneSet) park(it *item, until, now time.Time) (held []*item) {
 	l := it.lane
-	s.hold(it)
+	s.hold(it, now)
 	it.nextAt = until
-	for _, follower := range l.items[1:] {
+	for _, follower := range l.items[l.at+1:] {
 		if !follower.parked || follower.claimed {
-			s.hold(follower)
+			s.hold(follower, now)
 			held = append(held, follower)
 		}
 	}
-	s.wait(l, until)
+	s.wait(l)
 	return held
 }
 
-// hold parks one item without an instant of its own.
-func (s *laneSet) hold(it *item) {
+// hold parks one item.
+func (s *laneSet) hold(it *item, now time.Time) {
 	if !it.parked {
-		it.parked = true
+		it.parked, it.heldSince = true, micros(now)
 		s.parked++
 	}
-	it.claimed, it.entry, it.nextAt = false, nil, time.Time{}
+	it.claimed, it.fetched, it.sending, it.entry = false, false, false, nil
 }
 
-// fetchRun is how many items of one lane are read and claimed at a time when
-// it comes back: claiming one by one would make a long lane wait for the store
-// at every step.
-const fetchRun = 64
-
-// fetch returns up to limit parked items that are due at now, each lane's from
-// its head on. Their lanes are being fetched until fetched is called. A lane
-// whose head the store does not know yet is left out.
-func (s *laneSet) fetch(now time.Time, limit int) (items []*item) {
-	var later []*lane
-	for len(s.waiting) > 0 && len(items) < limit && !s.waiting[0].due.After(now) {
-		l := s.waiting[0]
-		heap.Pop(&s.waiting)
-		if l.items[0].unsaved > 0 {
-			later = append(later, l)
-			continue
-		}
-		l.state = laneFetching
-		for i, it := range l.items {
-			if i == fetchRun || len(items) == limit || it.unsaved > 0 {
-				break
-			}
-			items = append(items, it)
-		}
+// drop takes the last item of a lane away as if it had never come.
+func (s *laneSet) drop(it *item) {
+	l := it.lane
+	if it.parked {
+		s.parked--
 	}
-	for _, l := range later {
-		heap.Push(&s.waiting, l)
+	it.final, it.entry = true, nil
+	l.items[len(l.items)-1] = nil
+	l.items = l.items[:len(l.items)-1]
+	if len(l.items) > 0 {
+		return
 	}
-	return items
-}
-
-// fetched makes the lanes of items ready: they have their events and are
-// claimed.
-func (s *laneSet) fetched(items []*item) {
-	for _, it := range items {
-		it.claimed = true
-		if l := it.lane; l.state == laneFetching {
-			s.makeReady(l)
-		}
+	delete(s.byKey, l.key)
+	empty := func(l *lane) bool { return len(l.items) == 0 }
+	switch l.state {
+	case laneReady:
+		s.ready, s.first = slices.DeleteFunc(s.ready[s.first:], empty), 0
+	case laneWaiting:
+		heap.Remove(&s.waiting, l.slot)
 	}
-}
-
-// unfetched puts lanes back whose items could not be read or claimed.
-func (s *laneSet) unfetched(items []*item, until time.Time) {
-	for _, it := range items {
-		it.entry = nil
-		if l := it.lane; l.state == laneFetching {
-			s.wait(l, until)
-		}
-	}
-}
-
-// nextDue returns when the first waiting lane is due.
-func (s *laneSet) nextDue() (time.Time, bool) {
-	if len(s.waiting) == 0 {
-		return time.Time{}, false
-	}
-	return s.waiting[0].due, true
 }
 
 func (s *laneSet) makeReady(l *lane) {
@@ -252,18 +262,20 @@ func (s *laneSet) makeReady(l *lane) {
 	s.ready = append(s.ready, l)
 }
 
-func (s *laneSet) wait(l *lane, until time.Time) {
-	l.state, l.due = laneWaiting, until
-	heap.Push(&s.waiting, l)
-}
-
 // dueHeap orders waiting lanes by due.
 type dueHeap []*lane
 
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(*lane)) }
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].slot, h[j].slot = i, j
+}
+func (h *dueHeap) Push(x any) {
+	l := x.(*lane)
+	l.slot = len(*h)
+	*h = append(*h, l)
+}
 func (h *dueHeap) Pop() any {
 	old := *h
 	l := old[len(old)-1]

@@ -2,6 +2,8 @@ package dispatcher
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,39 +28,47 @@ func TestLaneOf(t *testing.T) {
 }
 
 // TestLanes drives a lane set at random, as a worker does, against what must
-// hold: within a lane one item at a time, in order, each to its end.
+// hold: within a lane one item at a time, and in order, unless an item was held
+// for longer than the order wait; then it says what it overtakes.
 func TestLanes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		m := &laneModel{t: t, set: newLaneSet(), now: noon, last: map[string]int64{}, open: map[string]int{}}
+		wait := time.Duration(rapid.IntRange(0, 2).Draw(t, "order wait")) * 4 * time.Second
+		m := &laneModel{t: t, set: newLaneSet(wait), now: noon, lanes: map[string][]*item{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"add":     func(t *rapid.T) { m.add(fmt.Sprint("lane", rapid.IntRange(1, 4).Draw(t, "lane"))) },
 			"take":    func(*rapid.T) { m.take() },
 			"deliver": func(t *rapid.T) { m.end(t, true) },
 			"fail":    func(t *rapid.T) { m.end(t, false) },
 			"fetch":   func(t *rapid.T) { m.fetch(rapid.Bool().Draw(t, "good")) },
-			"pass":    func(t *rapid.T) { m.now = m.now.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "sec")) * time.Second) },
-			"":        func(t *rapid.T) { m.check() },
+			"probe":   func(*rapid.T) { m.probe() },
+			"unread":  func(t *rapid.T) { m.unread(rapid.IntRange(1, 3).Draw(t, "how many")) },
+			"change": func(t *rapid.T) {
+				m.set.rewait(time.Duration(rapid.IntRange(0, 2).Draw(t, "order wait")) * 4 * time.Second)
+			},
+			"pass": func(t *rapid.T) { m.now = m.now.Add(time.Duration(rapid.IntRange(0, 5).Draw(t, "sec")) * time.Second) },
+			"":     func(t *rapid.T) { m.check() },
 		})
 		m.finish()
 	})
 }
 
 type laneModel struct {
-	t    *rapid.T
-	set  *laneSet
-	now  time.Time
-	seq  int64
-	busy []*item
-	last map[string]int64 // per lane: the last that ended
-	open map[string]int
+	t     *rapid.T
+	set   *laneSet
+	now   time.Time
+	fresh []*item            // in the order in which they came: a worker's window
+	lanes map[string][]*item // what is open of each
+	busy  []*item
+	// probed were sent whether their turn had come or not.
+	probed *item
 }
 
 func (m *laneModel) add(key string) {
-	m.seq++
-	it := &item{pos: Position{Seq: m.seq}, entry: &entry{}, claimed: true}
-	held := m.set.add(key, it)
-	m.open[key]++
+	it := &item{pos: Position{Seq: int64(len(m.fresh)) + 1}, entry: &entry{}, claimed: true}
+	held := m.set.add(key, it, m.now)
+	m.fresh = append(m.fresh, it)
+	m.lanes[key] = append(m.lanes[key], it)
 	if held != it.parked || it.parked == it.claimed {
 		m.t.Fatalf("added: held %t, parked %t, claimed %t", held, it.parked, it.claimed)
 	}
@@ -69,13 +79,24 @@ func (m *laneModel) take() {
 	if it == nil {
 		return
 	}
-	for _, other := range m.busy {
-		if other.lane == it.lane {
+	var before []int64
+	for _, other := range m.lanes[it.lane.key] {
+		switch {
+		case other == it:
+		case other.sending:
 			m.t.Fatalf("two items of %s at once", it.lane.key)
+		case other.pos.Seq < it.pos.Seq:
+			before = append(before, other.pos.Seq)
 		}
 	}
-	if !it.claimed || it.entry == nil || it.pos.Seq <= m.last[it.lane.key] {
-		m.t.Fatalf("taken: %+v after %d", it, m.last[it.lane.key])
+	if fmt.Sprint(it.overtaken()) != fmt.Sprint(before) {
+		m.t.Fatalf("%d says that it overtakes %v, and does overtake %v", it.pos.Seq, it.overtaken(), before)
+	}
+	if !it.claimed || it.entry == nil || it.final || it.nextAt.After(m.now) && it != m.probed {
+		m.t.Fatalf("taken: %+v", it)
+	}
+	if len(before) > 0 && m.now.Sub(it.heldSince) < 4*time.Second {
+		m.t.Fatalf("%d overtakes %v after %s", it.pos.Seq, before, m.now.Sub(it.heldSince))
 	}
 	m.busy = append(m.busy, it)
 }
@@ -87,28 +108,33 @@ func (m *laneModel) end(t *rapid.T, delivered bool) {
 	i := rapid.IntRange(0, len(m.busy)-1).Draw(t, "which")
 	it := m.busy[i]
 	m.busy = append(m.busy[:i], m.busy[i+1:]...)
+	it.tries++
 	if !delivered {
-		for _, h := range m.set.park(it, m.now.Add(3*time.Second)) {
-			if h.lane != it.lane || h == it {
+		for _, h := range m.set.park(it, m.now.Add(3*time.Second), m.now) {
+			if h.lane != it.lane || h.pos.Seq <= it.pos.Seq {
 				m.t.Fatalf("%d is held behind %d", h.pos.Seq, it.pos.Seq)
 			}
 		}
 		return
 	}
 	m.set.done(it)
-	m.last[it.lane.key] = it.pos.Seq
-	m.open[it.lane.key]--
+	m.closed(it)
 }
 
-func (m *laneModel) fetch(good bool) {
-	items := m.set.fetch(m.now, 3)
+func (m *laneModel) closed(it *item) {
+	m.lanes[it.lane.key] = slices.DeleteFunc(m.lanes[it.lane.key], func(x *item) bool { return x == it })
+}
+
+func (m *laneModel) fetch(good bool) { m.got(m.set.fetch(m.now, 3), good) }
+
+func (m *laneModel) got(items []*item, good bool) {
 	for _, it := range items {
-		if !it.parked || it.nextAt.After(m.now) {
+		if !it.parked || it.sending || it.nextAt.After(m.now) && it != m.probed {
 			m.t.Fatalf("fetched before its time: %+v", it)
 		}
 	}
 	if !good {
-		m.set.unfetched(items, m.now)
+		m.set.unfetched(items)
 		return
 	}
 	for _, it := range items {
@@ -117,12 +143,43 @@ func (m *laneModel) fetch(good bool) {
 	m.set.fetched(items)
 }
 
+// probe fetches the oldest item of all whose lane is not under way.
+func (m *laneModel) probe() {
+	items := m.set.fetchOldest()
+	if len(items) == 0 {
+		return
+	}
+	m.probed = items[0]
+	for _, lane := range m.lanes {
+		if len(lane) == 0 || lane[0].lane.state == laneBusy || lane[0].lane.state == laneFetching {
+			continue
+		}
+		if lane[0].parked && lane[0].pos.Seq < m.probed.pos.Seq && lane[0].lane.state == laneWaiting {
+			m.t.Fatalf("%d is fetched, and %d is older", m.probed.pos.Seq, lane[0].pos.Seq)
+		}
+	}
+	m.got(items, true)
+}
+
+// unread takes the newest items back, as far as nothing was done with them.
+func (m *laneModel) unread(n int) {
+	for ; n > 0 && len(m.fresh) > 0; n-- {
+		it := m.fresh[len(m.fresh)-1]
+		if !it.unsent() {
+			return
+		}
+		m.fresh = m.fresh[:len(m.fresh)-1]
+		m.set.drop(it)
+		m.closed(it)
+	}
+}
+
 // check holds the invariants of a lane set.
 func (m *laneModel) check() {
-	parked := 0
+	parked, waiting := 0, 0
 	for key, l := range m.set.byKey {
-		if len(l.items) != m.open[key] || len(l.items) == 0 {
-			m.t.Fatalf("%s holds %d items, want %d", key, len(l.items), m.open[key])
+		if len(l.items) == 0 || !slices.Equal(l.items, m.lanes[key]) {
+			m.t.Fatalf("%s holds %d items, want %d", key, len(l.items), len(m.lanes[key]))
 		}
 		for i, it := range l.items {
 			if it.parked {
@@ -132,9 +189,14 @@ func (m *laneModel) check() {
 				m.t.Fatalf("%s: a parked item stands in front of a fresh one", key)
 			}
 		}
+		if l.state == laneWaiting {
+			if waiting++; m.set.waiting[l.slot] != l {
+				m.t.Fatalf("%s is not where it waits", key)
+			}
+		}
 	}
-	if parked != m.set.parked {
-		m.t.Fatalf("%d items are parked, counted %d", parked, m.set.parked)
+	if parked != m.set.parked || waiting != len(m.set.waiting) {
+		m.t.Fatalf("%d items are parked, counted %d; %d lanes wait, counted %d", parked, m.set.parked, waiting, len(m.set.waiting))
 	}
 }
 
@@ -151,8 +213,79 @@ func (m *laneModel) finish() {
 			it := m.busy[0]
 			m.busy = m.busy[1:]
 			m.set.done(it)
-			m.last[it.lane.key] = it.pos.Seq
+			m.closed(it)
 		}
 	}
 	m.t.Fatalf("%d lanes never end", len(m.set.byKey))
+}
+
+// A long lane of events that all fail is worked through by overtaking, each in
+// its turn.
+func TestOvertakingAfterTheOrderWait(t *testing.T) {
+	t.Parallel()
+	s := newLaneSet(time.Minute)
+	now := noon
+	for seq := range int64(4) {
+		s.add("a", &item{pos: Position{Seq: seq + 10}, sequence: int(seq) + 1, entry: &entry{}, claimed: true}, now)
+	}
+	first := s.take()
+	s.park(first, now.Add(time.Hour), now)
+	if due, ok := s.nextDue(); !ok || !due.Equal(noon.Add(time.Minute)) {
+		t.Fatalf("the next is due at %v, want after a minute", due)
+	}
+	now = now.Add(time.Minute - 1)
+	if got := s.fetch(now, 10); len(got) != 0 {
+		t.Fatalf("%d items overtake before their time", len(got))
+	}
+	now = now.Add(1)
+	got := s.fetch(now, 10)
+	if len(got) != 3 || got[0].sequence != 2 {
+		t.Fatalf("%d items overtake: %+v", len(got), got)
+	}
+	for _, it := range got {
+		it.entry = &entry{}
+	}
+	s.fetched(got)
+	second := s.take()
+	if fmt.Sprint(second.overtaken()) != "[1]" {
+		t.Errorf("it says that it overtakes %v", second.overtaken())
+	}
+	second.tries++
+	if held := s.park(second, now.Add(10*time.Second), now); len(held) != 2 { // those that it would have taken along
+		t.Errorf("%d items are held behind it", len(held))
+	}
+	got = s.fetch(now, 10) // they were held as long
+	if len(got) != 2 || got[0].sequence != 3 {
+		t.Fatalf("%d items overtake: %+v", len(got), got)
+	}
+	got[0].entry, got[1].entry = &entry{}, &entry{}
+	s.fetched(got)
+	third := s.take()
+	if fmt.Sprint(third.overtaken()) != "[1 2]" {
+		t.Errorf("it says that it overtakes %v", third.overtaken())
+	}
+	s.done(third)
+	s.done(s.take()) // the fourth follows at once
+	if due, _ := s.nextDue(); !due.Equal(now.Add(10 * time.Second)) {
+		t.Errorf("the second is due at %v", due)
+	}
+	s.rewait(0) // never overtake
+	if due, _ := s.nextDue(); !due.Equal(noon.Add(time.Hour)) {
+		t.Errorf("without overtaking the first is due at %v", due)
+	}
+}
+
+func TestOvertakesHeader(t *testing.T) {
+	t.Parallel()
+	if got := overtakesHeader([]int64{3, 4, 11}); got != "3,4,11" {
+		t.Errorf("three: %s", got)
+	}
+	var many []int64
+	for i := range int64(1000) {
+		many = append(many, i)
+	}
+	got := overtakesHeader(many)
+	if !strings.HasPrefix(got, "...,800,801,") || !strings.HasSuffix(got, ",999") {
+		t.Errorf("many: %s", got)
+	}
 }

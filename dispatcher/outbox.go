@@ -25,7 +25,9 @@ type part struct {
 	worker  *worker
 	items   []*item
 	tries   int
+	weight  int64
 	settled Position
+	lowered bool // the claimed mark comes down
 }
 
 // collect adds what the store does not know to the settlement.
@@ -34,6 +36,9 @@ func (w *worker) collect(s *Settlement) part {
 	defer w.mu.Unlock()
 	w.listed = false
 	p := part{worker: w, items: w.dirty, tries: len(w.tries), settled: w.settledNow()}
+	for i := range w.tries {
+		p.weight += w.tries[i].weight()
+	}
 	s.Tries = append(s.Tries, w.tries...)
 	w.tries, w.dirty = nil, nil
 	for _, it := range p.items {
@@ -42,13 +47,17 @@ func (w *worker) collect(s *Settlement) part {
 		case !it.final:
 			it.row = true
 			s.Park = append(s.Park, Parked{Ref: w.ref, Position: it.pos, Lane: it.lane.key,
-				Tries: it.tries, NextAt: it.nextAt, Claimed: it.claimed})
+				Tries: it.tries, NextAt: it.nextAt, Claimed: it.claimed, HeldSince: it.heldSince, Sequence: it.sequence})
 		case it.row:
 			s.Unpark = append(s.Unpark, ParkedKey{Ref: w.ref, Seq: it.pos.Seq})
 		}
 	}
 	if p.settled.Seq > w.settled.Seq {
 		s.Cursors = append(s.Cursors, Cursor{Ref: w.ref, Settled: p.settled})
+	}
+	if w.unclaim {
+		s.Unclaim = append(s.Unclaim, Unclaim{Ref: w.ref, Claimed: w.pos})
+		w.unclaim, w.lowered, p.lowered = false, true, true
 	}
 	if !w.told {
 		s.Healths = append(s.Healths, HealthOf{Ref: w.ref, Version: w.target.UpdatedAt, Health: w.health})
@@ -84,6 +93,10 @@ func (w *worker) saved(p part) {
 		it.unsaved--
 	}
 	w.unsaved -= p.tries
+	w.carry(-p.weight)
+	if p.lowered {
+		w.lowered = false
+	}
 	if p.settled.Seq > w.settled.Seq {
 		w.settled = p.settled
 	}

@@ -50,9 +50,10 @@ func (w *worker) recover(ctx context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range b.Parked { // lostFresh has put its own at the end: they are the newest
-		w.lanes.load(p.Lane, &item{pos: p.Position, tries: p.Tries, nextAt: p.NextAt})
+		w.lanes.load(p.Lane, &item{pos: p.Position, sequence: p.Sequence, tries: p.Tries, nextAt: p.NextAt, heldSince: p.HeldSince})
 	}
-	w.pos, w.settled = b.Claimed, b.Claimed
+	w.lanes.rewait(w.target.OrderWait)
+	w.pos, w.settled, w.health, w.claimedFor = b.Claimed, b.Claimed, b.Health, b.ClaimedFor
 	return nil
 }
 
@@ -91,7 +92,9 @@ func (w *worker) lostParked(ctx context.Context, b *Backlog, s *Settlement) erro
 	return nil
 }
 
-// lostFresh parks the events in (settled, claimed] that have no outcome.
+// lostFresh parks the events in (settled, claimed] that have no outcome, of those
+// that the endpoint was subscribed to when they were claimed: its settings may
+// be others by now.
 func (w *worker) lostFresh(ctx context.Context, b *Backlog, s *Settlement) error {
 	known := make(map[int64]bool, len(b.Done)+len(b.Parked))
 	for _, seq := range b.Done {
@@ -100,6 +103,10 @@ func (w *worker) lostFresh(ctx context.Context, b *Backlog, s *Settlement) error
 	for _, p := range b.Parked {
 		known[p.Seq] = true
 	}
+	was, err := w.target.matchOf(b.ClaimedFor)
+	if err != nil {
+		return err
+	}
 	for pos := b.Settled; pos.Seq < b.Claimed.Seq; {
 		events, err := w.d.store.Events(ctx, w.ref.DomainID, pos, pageSize)
 		if err != nil {
@@ -107,10 +114,11 @@ func (w *worker) lostFresh(ctx context.Context, b *Backlog, s *Settlement) error
 		}
 		for _, e := range newEntries(events) {
 			pos = e.pos()
-			if pos.Seq > b.Claimed.Seq || known[pos.Seq] || !w.target.match.Wants(&e.ev) {
+			if pos.Seq > b.Claimed.Seq || known[pos.Seq] || !was.Wants(&e.ev) {
 				continue
 			}
-			p := Parked{Ref: w.ref, Position: pos, Lane: e.lane(w.target.Ordering), Tries: 1, NextAt: s.At}
+			p := Parked{Ref: w.ref, Position: pos, Lane: e.lane(w.target.Ordering), Tries: 1, NextAt: s.At,
+				HeldSince: s.At, Sequence: e.ev.Sequence}
 			b.Parked = append(b.Parked, p)
 			s.Park = append(s.Park, p)
 			s.Tries = append(s.Tries, w.unknown(e, 1, s.At))

@@ -75,6 +75,8 @@ type message struct {
 	body   []byte
 	number int // of this try
 	prev   int // sequence of the event before, 0 = none
+	// overtakes are the sequences of earlier events that are still to come.
+	overtakes []int64
 }
 
 // send makes the request and returns the try with its outcome; the state is the
@@ -106,11 +108,11 @@ func (s *sender) send(ctx context.Context, t *target, m message) Try {
 
 func newRequest(ctx context.Context, t *target, m message, at time.Time) *http.Request {
 	id, stamp := queue.EventID(m.ev.ID), strconv.FormatInt(at.Unix(), 10)
-	h := make(http.Header, len(t.header)+9)
+	h := make(http.Header, len(t.header)+10)
 	for name, values := range t.header {
 		h[name] = values
 	}
-	v := make([]string, 0, 9) // one array for all values
+	v := make([]string, 0, 10) // one array for all values
 	set := func(name, value string) {
 		v = append(v, value)
 		h[name] = v[len(v)-1 : len(v) : len(v)]
@@ -127,6 +129,9 @@ func newRequest(ctx context.Context, t *target, m message, at time.Time) *http.R
 	}
 	if m.prev != 0 {
 		set("Offhook-Prev-Sequence", strconv.Itoa(m.prev))
+	}
+	if len(m.overtakes) > 0 {
+		set("Offhook-Overtakes", overtakesHeader(m.overtakes))
 	}
 	set("Offhook-Try", strconv.Itoa(m.number))
 	set("Traceparent", traceparent(m.ev.ID))

@@ -46,6 +46,7 @@ type Parked struct {
 type Backlog struct {
 	Settled Position
 	Claimed Position
+	Health  Health
 	// Parked is in the order of the log.
 	Parked []Parked
 	// Done are the events in (Settled, Claimed] that have a final try, in no

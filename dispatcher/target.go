@@ -16,6 +16,7 @@ type target struct {
 	header http.Header // custom and constant ones
 	whole  bool        // wantsWholeAttempts
 	match  *Matcher
+	claim  string // selection
 }
 
 func newTarget(ep Endpoint, agent string) (*target, error) {
@@ -23,7 +24,7 @@ func newTarget(ep Endpoint, agent string) (*target, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the URL of %s: it does not parse", ep.ID)
 	}
-	t := &target{Endpoint: ep, url: u, whole: ep.wantsWholeAttempts()}
+	t := &target{Endpoint: ep, url: u, whole: ep.wantsWholeAttempts(), claim: ep.selection()}
 	if t.match, err = ep.Matcher(); err != nil {
 		return nil, err
 	}

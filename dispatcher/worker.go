@@ -34,6 +34,8 @@ type worker struct {
 	prevs  prevFinder         // of run alone
 	// filterLog is of run alone, too.
 	filterLog filterLog
+	// claimedFor is the Claim.For that the store has; of run alone.
+	claimedFor string
 	// sending ends with abort: it is the context of all requests.
 	sending context.Context
 	abort   context.CancelFunc
@@ -52,6 +54,9 @@ type worker struct {
 	stalled    bool      // the reader waits for a sender
 	stopping   bool
 	health     Health
+	breaker    breaker
+	probe      *item // what is sent while the breaker is half open
+	pace       pace
 	lastFailed bool // the last outcome
 
 	// What the settler collects.
@@ -59,13 +64,16 @@ type worker struct {
 	tries   []Try
 	dirty   []*item
 	told    bool     // the store knows health
+	unclaim bool     // the store is to lower its claimed mark to pos
+	lowered bool     // and has not answered yet
+	weight  int64    // of the outcomes that are not stored
 	off     string   // the reason to disable the endpoint for
 	unsaved int      // outcomes that are not stored
 	settled Position // as stored
 }
 
 func newWorker(d *Dispatcher, log *eventLog, t *target) *worker {
-	w := &worker{d: d, ref: t.ref(), log: log, target: t, lanes: newLaneSet(),
+	w := &worker{d: d, ref: t.ref(), log: log, target: t, lanes: newLaneSet(t.OrderWait),
 		logger: d.cfg.Logger.With("endpoint", t.ID), wake: make(chan struct{}, 1),
 		health: t.Health, told: true, prevs: prevFinder{store: d.store, last: map[int64]int{}}}
 	w.sending, w.abort = context.WithCancel(context.Background())
@@ -79,6 +87,10 @@ func (w *worker) change(t *target) {
 	if t.UpdatedAt.Equal(w.target.UpdatedAt) {
 		return
 	}
+	if t.URL != w.target.URL {
+		w.breaker = breaker{}
+	}
+	w.lanes.rewait(t.OrderWait)
 	w.target, w.health, w.told = t, t.Health, true
 	signal(w.wake)
 }
@@ -146,7 +158,7 @@ func (w *worker) step(ctx, late context.Context) (worked bool, again time.Time, 
 // that.
 func (w *worker) readOn(ctx, late context.Context) (bool, time.Time, error) {
 	t, pos, ok := w.mayRead()
-	if !ok {
+	if !ok || w.barred(t) {
 		return false, time.Time{}, nil
 	}
 	entries, again, err := w.log.after(ctx, pos)
@@ -156,7 +168,7 @@ func (w *worker) readOn(ctx, late context.Context) (bool, time.Time, error) {
 	var items []*item
 	for _, e := range entries {
 		if t.match.Wants(&e.ev) {
-			items = append(items, &item{pos: e.pos(), entry: e, claimed: true})
+			items = append(items, &item{pos: e.pos(), entry: e, claimed: true, sequence: e.ev.Sequence})
 		}
 	}
 	w.tellOfFilter(t)
@@ -166,11 +178,16 @@ func (w *worker) readOn(ctx, late context.Context) (bool, time.Time, error) {
 			return false, time.Time{}, err
 		}
 		// Not ctx: whether the mark was raised must be known when we stop.
-		if err := w.d.claims.claim(late, Claim{Ref: w.ref, Upto: upto}); err != nil {
+		claim := Claim{Ref: w.ref, Upto: upto}
+		if t.claim != w.claimedFor {
+			claim.For = t.claim
+		}
+		if err := w.d.claims.claim(late, claim); err != nil {
 			return false, time.Time{}, err
 		}
+		w.claimedFor = t.claim
 	}
-	w.enqueue(t, items, upto)
+	w.enqueue(t, items, pos, upto)
 	return true, time.Time{}, nil
 }
 
@@ -185,15 +202,26 @@ func (w *worker) mayRead() (*target, Position, bool) {
 	w.stalled = w.inFlight >= w.target.MaxInFlight && w.lanes.readyCount() >= w.target.MaxInFlight &&
 		w.d.cfg.Now().Sub(w.lastDone) >= stalledAfter
 	full := w.stalled || w.open+w.unsaved > readAhead || len(w.window)-w.first > maxWindow || w.lanes.parked >= limit
-	return w.target, w.pos, !full && !w.stopping && !w.paused()
+	switch w.health.Breaker(w.d.cfg.Now()) {
+	case BreakerOpen:
+		full = true
+	case BreakerHalfOpen:
+		full = full || len(w.lanes.byKey) > 0 // there is something to find out with
+	}
+	// A mark that comes down and one that goes up must not meet on their way.
+	return w.target, w.pos, !full && !w.stopping && !w.unclaim && !w.lowered && !w.heavy()
 }
 
-func (w *worker) paused() bool { return w.d.cfg.Now().Before(w.health.PausedUntil) }
-
-// enqueue puts fresh items, claimed up to upto, into their lanes.
-func (w *worker) enqueue(t *target, items []*item, upto Position) {
+// enqueue puts fresh items, claimed from a position up to upto, into their lanes.
+func (w *worker) enqueue(t *target, items []*item, from, upto Position) {
+	now := w.d.cfg.Now()
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.pos != from { // what stands before was taken back meanwhile
+		w.unclaim = true
+		w.list()
+		return
+	}
 	if w.first > 0 && len(w.window)+len(items) > cap(w.window) { // reuse the front before growing
 		n := copy(w.window, w.window[w.first:])
 		clear(w.window[n:])
@@ -202,12 +230,15 @@ func (w *worker) enqueue(t *target, items []*item, upto Position) {
 	w.window = append(w.window, items...)
 	w.open += len(items)
 	for _, it := range items {
-		if w.lanes.add(it.entry.lane(t.Ordering), it) {
+		if w.lanes.add(it.entry.lane(t.Ordering), it, now) {
 			w.open--
 			w.touch(it)
 		}
 	}
 	w.pos = upto
+	if w.health.Breaker(now) == BreakerOpen {
+		w.unread()
+	}
 	// Where nothing is wanted, the cursor is written now and then only.
 	if len(items) == 0 && upto.Seq-w.settled.Seq >= pageSize {
 		w.list()
@@ -224,7 +255,7 @@ func (w *worker) fetchDue(ctx, late context.Context) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err != nil {
-		w.lanes.unfetched(items, w.d.cfg.Now())
+		w.lanes.unfetched(items)
 		return false, err
 	}
 	w.lanes.fetched(items)
@@ -234,10 +265,20 @@ func (w *worker) fetchDue(ctx, late context.Context) (bool, error) {
 func (w *worker) takeDue() (*target, []*item) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopping || w.paused() {
+	now := w.d.cfg.Now()
+	if w.stopping || w.heavy() {
 		return w.target, nil
 	}
-	return w.target, w.lanes.fetch(w.d.cfg.Now(), pageSize)
+	switch w.health.Breaker(now) {
+	case BreakerOpen:
+		return w.target, nil
+	case BreakerHalfOpen:
+		if w.probe != nil || w.inFlight > 0 {
+			return w.target, nil
+		}
+		return w.target, w.lanes.fetchOldest()
+	}
+	return w.target, w.lanes.fetch(now, pageSize)
 }
 
 func (w *worker) fetch(ctx, late context.Context, t *target, items []*item) error {
@@ -279,6 +320,9 @@ func (w *worker) rest(ctx context.Context, again time.Time) {
 	earlier(again)
 	w.mu.Lock()
 	earlier(w.health.PausedUntil)
+	if w.lanes.readyCount() > 0 {
+		earlier(w.pace.next)
+	}
 	if due, ok := w.lanes.nextDue(); ok {
 		earlier(due) // one that is due already waits for the settler, which wakes us
 	}

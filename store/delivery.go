@@ -62,7 +62,8 @@ func (d *Delivery) Earlier(ctx context.Context, domainID int64, attempts []int64
 }
 
 const selectCursor = `
-SELECT settled_at, settled_seq, claimed_at, claimed_seq, coalesce(claimed_for, '')
+SELECT settled_at, settled_seq, claimed_at, claimed_seq, coalesce(claimed_for, ''),
+       paused_until, paused_reason, breaker_openings, last_success_at, failing_since, failing_told
 FROM endpoint_cursors WHERE domain_id = $1 AND endpoint_id = $2`
 
 const selectParked = `
@@ -78,6 +79,7 @@ WHERE t.domain_id = $1 AND t.endpoint_id = $2 AND t.seq > c.settled_seq AND t.se
 // Backlog returns what an endpoint's worker starts from, or dispatcher.ErrGone.
 func (d *Delivery) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Backlog, error) {
 	var b dispatcher.Backlog
+	var paused, success, failing *time.Time
 	id, err := endpointUUID(ref.EndpointID)
 	if err != nil {
 		return b, dispatcher.ErrGone
@@ -85,7 +87,8 @@ func (d *Delivery) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.
 	err = pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
 		func(tx pgx.Tx) error {
 			err := tx.QueryRow(ctx, selectCursor, ref.DomainID, id).Scan(
-				&b.Settled.RecordedAt, &b.Settled.Seq, &b.Claimed.RecordedAt, &b.Claimed.Seq, &b.ClaimedFor)
+				&b.Settled.RecordedAt, &b.Settled.Seq, &b.Claimed.RecordedAt, &b.Claimed.Seq, &b.ClaimedFor,
+				&paused, &b.Health.PausedReason, &b.Health.Openings, &success, &failing, &b.Health.Told)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return dispatcher.ErrGone
 			}
@@ -103,6 +106,7 @@ func (d *Delivery) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.
 	if err != nil {
 		return dispatcher.Backlog{}, fmt.Errorf("read backlog: %w", err)
 	}
+	b.Health.PausedUntil, b.Health.LastSuccess, b.Health.FailingSince = instant(paused), instant(success), instant(failing)
 	b.Settled.RecordedAt, b.Claimed.RecordedAt = b.Settled.RecordedAt.UTC(), b.Claimed.RecordedAt.UTC()
 	return b, nil
 }

@@ -34,6 +34,7 @@ func testHealth(t *testing.T, f Fixture) {
 		t.Fatalf("%d endpoints are active, want only %s", len(got), b.EndpointID)
 	}
 	same(t, "health", got[b.EndpointID].Health, health)
+	same(t, "health in the backlog", backlog(t, f, b).Health, health)
 	// It was found under settings that somebody has changed since.
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base,
 		Healths: []dispatcher.HealthOf{{Ref: b, Version: ep.UpdatedAt.Add(-time.Second), Health: dispatcher.Health{Openings: 9}}}}))

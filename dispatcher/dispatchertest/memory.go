@@ -22,6 +22,7 @@ type Memory struct {
 	logs      map[int64][]queue.Event
 	endpoints map[dispatcher.Ref]*endpoint
 	tries     []dispatcher.Try
+	known     map[tryKey]bool // those in tries
 	calls     map[string]int
 	term      int64 // the last that began
 	led       bool  // it is under way
@@ -174,7 +175,7 @@ func (m *Memory) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Ba
 	if e == nil {
 		return dispatcher.Backlog{}, fmt.Errorf("read backlog: %w", dispatcher.ErrGone)
 	}
-	b := dispatcher.Backlog{Settled: e.sub.Settled, Claimed: e.sub.Claimed, ClaimedFor: e.claimedFor}
+	b := dispatcher.Backlog{Settled: e.sub.Settled, Claimed: e.sub.Claimed, ClaimedFor: e.claimedFor, Health: e.sub.Endpoint.Health}
 	for _, seq := range slices.Sorted(maps.Keys(e.parked)) {
 		b.Parked = append(b.Parked, e.parked[seq])
 	}
@@ -226,7 +227,11 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 		return dispatcher.ErrSuperseded
 	}
 	for _, t := range s.Tries {
-		if !slices.ContainsFunc(m.tries, func(have dispatcher.Try) bool { return sameTry(have, t) }) {
+		if key := (tryKey{t.DomainID, t.EndpointID, t.Seq, t.Number, t.StartedAt.UnixNano()}); !m.known[key] {
+			if m.known == nil {
+				m.known = map[tryKey]bool{}
+			}
+			m.known[key] = true
 			m.tries = append(m.tries, t)
 		}
 	}
@@ -321,8 +326,11 @@ func (m *Memory) endLead() {
 	m.led = false
 }
 
-// sameTry compares what is the key of a try.
-func sameTry(a, b dispatcher.Try) bool {
-	return a.DomainID == b.DomainID && a.EndpointID == b.EndpointID && a.Seq == b.Seq &&
-		a.Number == b.Number && a.StartedAt.Equal(b.StartedAt)
+// tryKey is what tells tries apart.
+type tryKey struct {
+	domain    int64
+	endpoint  string
+	seq       int64
+	number    int
+	startedAt int64
 }
