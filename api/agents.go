@@ -21,6 +21,8 @@ type Agent struct {
 	Queues    []int64 `json:"queues" doc:"The queues whose attempts he may be offered."`
 	// Capacity shows every channel, also those that have the default.
 	Capacity map[queue.Channel]int `json:"capacity" doc:"How many attempts he may hold at once, by channel."`
+	Skills   []queue.AgentSkill    `json:"skills" doc:"What he can do: he is offered attempts of every queue that asks for it."`
+	Position int                   `json:"position" doc:"His place in the strategy top-down, lower first."`
 
 	Status        queue.Status   `json:"status" enum:"online,offline,pause,break_out"`
 	Reason        *string        `json:"reason" doc:"What was given with the status."`
@@ -56,6 +58,8 @@ type AgentSettings struct {
 	Ref       *string               `json:"agent_ref" nullable:"true" maxLength:"200" doc:"His name in a switch, such as SIP/100; unique in the domain."`
 	Queues    []int64               `json:"queues" maxItems:"1000" doc:"The queues whose attempts he may be offered."`
 	Capacity  map[queue.Channel]int `json:"capacity" doc:"How many attempts he may hold at once, by channel: call, chat, task; 1 where nothing is said."`
+	Skills    []queue.AgentSkill    `json:"skills" maxItems:"50" doc:"What he can do: he is offered attempts of every queue that asks for it."`
+	Position  int                   `json:"position" minimum:"-1000000" maximum:"1000000" doc:"His place in the strategy top-down, lower first."`
 }
 
 // NewAgent is the body that creates an agent.
@@ -113,7 +117,7 @@ func (h *handler) agentRoutes() {
 	register(h, operation{
 		method: http.MethodPatch, path: "/v1/agents/{id}", id: "changeAgent", tag: tagAgents, role: store.RoleAdmin,
 		conflicts: true, summary: "Change an agent",
-		doc: "Only the settings in the body change; `queues` and `capacity` are replaced as a whole.",
+		doc: "Only the settings in the body change; `queues`, `skills` and `capacity` are replaced as a whole.",
 	}, h.changeAgent)
 	register(h, operation{
 		method: http.MethodDelete, path: "/v1/agents/{id}", id: "deleteAgent", tag: tagAgents, role: store.RoleAdmin,
@@ -191,6 +195,10 @@ func (h *handler) changeAgent(ctx context.Context, c caller, in *struct {
 	}
 	settings := AgentSettings{
 		Name: a.Name, UserID: a.UserID, Extension: a.Extension, Ref: a.Ref, Queues: a.Queues, Capacity: a.Capacity,
+		Skills: a.Skills, Position: a.Position,
+	}
+	if in.Body.Skills != nil {
+		settings.Skills = nil
 	}
 	if in.Body.Capacity != nil {
 		settings.Capacity = nil // else the old channels would shine through
@@ -263,17 +271,20 @@ func (h *handler) saveAgent(ctx context.Context, c caller, a queue.Agent) (*Agen
 func (s AgentSettings) agent(id int64) queue.Agent {
 	return queue.Agent{
 		ID: id, Name: s.Name, UserID: s.UserID, Extension: s.Extension, Ref: text(s.Ref),
-		Queues: s.Queues, Capacity: s.Capacity,
+		Queues: s.Queues, Capacity: s.Capacity, Skills: s.Skills, Position: s.Position,
 	}
 }
 
 func viewAgent(a *queue.Agent, state *queue.AgentState) Agent {
 	v := Agent{
 		ID: a.ID, Name: a.Name, UserID: a.UserID, Extension: a.Extension, Ref: orNil(a.Ref),
-		Queues: a.Queues, Capacity: map[queue.Channel]int{}, Status: queue.StatusOffline, Channels: []AgentChannel{},
+		Queues: a.Queues, Capacity: map[queue.Channel]int{}, Skills: a.Skills, Position: a.Position, Status: queue.StatusOffline, Channels: []AgentChannel{},
 	}
 	if v.Queues == nil {
 		v.Queues = []int64{}
+	}
+	if v.Skills == nil {
+		v.Skills = []queue.AgentSkill{}
 	}
 	for _, ch := range queue.Channels {
 		v.Capacity[ch] = 1

@@ -27,6 +27,8 @@ type Attempt struct {
 	MemberChannelID *string           `json:"member_channel_id"`
 	AttemptSeq      int               `json:"cc_attempt_seq"`
 	Priority        int               `json:"priority"`
+	Bucket          *string           `json:"bucket" doc:"The bucket of the queue to which it belongs."`
+	StickyAgentID   *int64            `json:"sticky_agent_id" doc:"The agent whom the subscriber shall get if he is free soon."`
 	Variables       map[string]string `json:"variables" doc:"The member's over the queue's."`
 
 	AgentID        *int64         `json:"agent_id" doc:"The agent who last accepted; in offline, preview and progressive queues, until somebody has, the one who is reserved."`
@@ -50,6 +52,9 @@ type Attempt struct {
 	ReportingAt        *string `json:"reporting_at" format:"date-time"`
 	LeavingAt          *string `json:"leaving_at" format:"date-time"`
 	WaitUntil          *string `json:"wait_until" format:"date-time" doc:"When the waiting ends by itself."`
+	StickyUntil        *string `json:"sticky_until" format:"date-time" doc:"Until then it is offered to sticky_agent_id only; null when anybody may have it."`
+	OrderAt            *string `json:"order_at" format:"date-time" doc:"When it counts as having joined in the order of its queue, if that is not joined_at: a place regained."`
+	OverflowAt         *string `json:"overflow_at" format:"date-time" doc:"When the next step of the queue's overflow is taken."`
 	ProcessingDeadline *string `json:"processing_deadline" format:"date-time" doc:"When the processing ends by itself."`
 	RenewalsUsed       int     `json:"renewals_used"`
 
@@ -158,6 +163,8 @@ func viewAttempt(a *queue.Attempt) Attempt {
 		ID: a.ID, Queue: a.Queue, Channel: a.Channel(), State: a.State, Sequence: a.Sequence,
 		Destination: a.Destination, UseProcessing: a.UseProcessing, MemberName: a.MemberName, MemberID: a.MemberID,
 		MemberChannelID: a.MemberChannelID, AttemptSeq: a.AttemptSeq, Priority: a.Priority, Variables: a.Variables,
+		Bucket: orNil(a.Bucket), StickyAgentID: a.StickyAgentID, StickyUntil: stamp(a.StickyUntil),
+		OrderAt: stamp(a.OrderAt), OverflowAt: stamp(a.OverflowAt),
 		AgentChannelID: orNil(a.AgentChannel), OfferNo: a.OfferNo, Offers: []AttemptOffer{}, Misses: a.Misses,
 		JoinedAt: stamp(a.JoinedAt), DialAt: stamp(a.DialAt), MemberRingingAt: stamp(a.MemberRingingAt),
 		MemberAnsweredAt: stamp(a.MemberAnsweredAt), OfferingAt: stamp(a.OfferingAt),

@@ -20,6 +20,8 @@ type Join struct {
 	DialAt           *time.Time        `json:"dial_at,omitempty" nullable:"true" doc:"When the call reached the switch; now when absent."`
 	MemberAnsweredAt moment            `json:"member_answered_at,omitzero" doc:"When the subscriber's leg was answered. Absent means now; null means that it still rings."`
 	Priority         int               `json:"priority,omitempty" minimum:"-1000000" maximum:"1000000" doc:"Higher is offered first."`
+	Bucket           string            `json:"bucket,omitempty" maxLength:"100" doc:"One of the queue's buckets; none when absent."`
+	StickyAgentID    *int64            `json:"sticky_agent_id,omitempty" nullable:"true" minimum:"1" doc:"The agent whom the subscriber knows: for the queue's sticky_sec only he is offered the attempt."`
 	Variables        map[string]string `json:"variables,omitempty" maxProperties:"200" doc:"Travel with every event of the attempt."`
 	AgentID          *int64            `json:"agent_id,omitempty" nullable:"true" minimum:"1" doc:"Offline, preview and progressive queues: the agent who gets the member. Preview and progressive take the agent who has been idle longest when absent."`
 	AttemptSeq       int               `json:"cc_attempt_seq,omitempty" minimum:"0" maximum:"1000000" doc:"Outbound queues: counted attempts of this member so far, plus 1; 1 when absent."`
@@ -114,6 +116,7 @@ func (b *Join) join(queueID int64) queue.Join {
 		QueueID: queueID, Destination: b.Destination, MemberName: b.MemberName, MemberID: b.MemberID,
 		MemberChannelID: text(b.MemberChannelID), DialAt: utc(b.DialAt), MemberAnsweredAt: utc(&b.MemberAnsweredAt.at),
 		MemberUnanswered: b.MemberAnsweredAt.null(), Priority: b.Priority, Variables: b.Variables,
+		Bucket: b.Bucket, StickyAgentID: b.StickyAgentID,
 	}
 }
 
@@ -140,6 +143,7 @@ func (h *handler) dialInstead(ctx context.Context, c caller, id int64, b *Join, 
 	dial := queue.Dial{
 		QueueID: id, Destination: text(b.Destination), MemberName: b.MemberName, MemberID: b.MemberID,
 		AttemptSeq: b.AttemptSeq, Priority: b.Priority, Variables: b.Variables,
+		Bucket: b.Bucket, StickyAgentID: b.StickyAgentID,
 	}
 	if b.AgentID != nil {
 		dial.AgentID = *b.AgentID

@@ -22,7 +22,22 @@ type Queue struct {
 	Distribution queue.Distribution `json:"distribution" enum:"engine,external" doc:"engine: offhook matches attempts with agents. external: a telephone switch does and reports."`
 	Enabled      bool               `json:"enabled" doc:"A disabled queue refuses joins; who waits in it stays."`
 	Priority     int                `json:"priority" minimum:"-1000000" maximum:"1000000" doc:"Orders the queues of one agent, higher first."`
-	Variables    map[string]string  `json:"variables" doc:"Travel with every attempt; a member's variable of the same name wins."`
+	Strategy     queue.Strategy     `json:"strategy" enum:"longest-idle,round-robin,random,fewest-calls,least-talk-time,top-down,skill-capacity" doc:"Who of several free agents of the same level is offered an attempt."`
+	Skills       []queue.QueueSkill `json:"skills" maxItems:"50" doc:"Agents with one of these skills are offered attempts, besides those who name the queue."`
+	MaxLevel     int                `json:"max_level" minimum:"0" maximum:"100" doc:"The highest skill level that attempts are offered to at first; overflow can add more."`
+
+	Buckets     []queue.Bucket  `json:"buckets" maxItems:"50" doc:"Classes of attempts, ordered before any priority."`
+	Order       queue.WaitOrder `json:"order" enum:"fifo,lifo" doc:"Who is first of those with the same priority: who came first, or who came last."`
+	StrictFIFO  bool            `json:"strict_fifo" doc:"Only the first is offered; the others wait until he is connected or gone."`
+	AgeStepSec  int             `json:"age_step_sec" doc:"So many seconds of waiting count like 1 of priority; 0 = not at all."`
+	OneLiveCall bool            `json:"one_live_call" doc:"Chats and tasks are not offered to agents who are in a call, calls not to agents who are in a chat or task."`
+
+	StickySec          int                  `json:"sticky_sec" doc:"How long an attempt with sticky_agent_id is offered to that agent only."`
+	StickyIgnoreStatus bool                 `json:"sticky_ignore_status" doc:"It waits for him even while he is offline."`
+	ResumeSec          int                  `json:"resume_sec" doc:"Who gave up waiting and comes again within this time has his old place; 0 = off."`
+	Overflow           []queue.OverflowStep `json:"overflow" maxItems:"20" doc:"What happens to who waits for long: steps in order of after_sec."`
+
+	Variables map[string]string `json:"variables" doc:"Travel with every attempt; a member's variable of the same name wins."`
 
 	UseProcessing           bool           `json:"use_processing" doc:"After the conversation the agent has time for a report."`
 	ProcessingSec           int            `json:"processing_sec" doc:"That time."`
@@ -152,7 +167,7 @@ func (h *handler) queueRoutes() {
 	register(h, operation{
 		method: http.MethodPatch, path: "/v1/queues/{id}", id: "changeQueue", tag: tagQueues, role: store.RoleAdmin,
 		conflicts: true, summary: "Change a queue",
-		doc: "Only the settings in the body change; `variables` is replaced as a whole. Attempts that are open keep what they started with.",
+		doc: "Only the settings in the body change; `variables`, `skills`, `buckets` and `overflow` are replaced as a whole. Attempts that are open keep what they started with, except that who waits is ordered and offered by the settings as they are now.",
 	}, h.changeQueue)
 	register(h, operation{
 		method: http.MethodDelete, path: "/v1/queues/{id}", id: "deleteQueue", tag: tagQueues, role: store.RoleAdmin,
@@ -227,6 +242,15 @@ func (h *handler) changeQueue(ctx context.Context, c caller, in *struct {
 	if in.Body.Variables != nil {
 		changed.Variables = nil // else the old ones would shine through
 	}
+	if in.Body.Skills != nil {
+		changed.Skills = nil
+	}
+	if in.Body.Buckets != nil {
+		changed.Buckets = nil
+	}
+	if in.Body.Overflow != nil {
+		changed.Overflow = nil
+	}
 	if err := overlay(in.RawBody, &changed, queueNulls...); err != nil {
 		return nil, err
 	}
@@ -283,6 +307,15 @@ func viewQueue(q *queue.Queue) Queue {
 	}
 	if v.RetryRules == nil {
 		v.RetryRules = []queue.RetryRule{}
+	}
+	if v.Skills == nil {
+		v.Skills = []queue.QueueSkill{}
+	}
+	if v.Buckets == nil {
+		v.Buckets = []queue.Bucket{}
+	}
+	if v.Overflow == nil {
+		v.Overflow = []queue.OverflowStep{}
 	}
 	return v
 }

@@ -54,6 +54,10 @@ type Agent struct {
 	// Capacity is how many attempts he may hold at once, by channel; a channel
 	// that is missing has 1.
 	Capacity map[Channel]int `json:"capacity,omitempty"`
+	// Skills open the queues that ask for them. Position is his place in the
+	// strategy top-down, lower first.
+	Skills   []AgentSkill `json:"skills,omitempty"`
+	Position int          `json:"position,omitempty"`
 }
 
 // Validate reports the first field that cannot be carried out, as an *Error.
@@ -72,7 +76,10 @@ func (a *Agent) Validate() error {
 			return invalid("capacity", "an agent holds at most one call")
 		}
 	}
-	return nil
+	if a.Position < -maxPriority || a.Position > maxPriority {
+		return invalid("position", "position must be between -1000000 and 1000000")
+	}
+	return a.validateSkills()
 }
 
 func (a *Agent) ref() AgentRef {
@@ -108,6 +115,11 @@ type ChannelState struct {
 	Block ChannelStateName `json:"block,omitempty"`
 	Since time.Time        `json:"since,omitzero"`
 	Until time.Time        `json:"until,omitzero"`
+	// Calls and TalkMs count the conversations that began, and how long those
+	// were that ended, on the day of that number since 1970, in UTC.
+	Day    int64 `json:"day,omitempty"`
+	Calls  int   `json:"calls,omitempty"`
+	TalkMs int64 `json:"talk_ms,omitempty"`
 }
 
 // AgentState is what an agent is doing now.
@@ -134,6 +146,8 @@ type AgentState struct {
 	// FreeSince is when he last left a conversation or its processing, or
 	// logged in: the key of the strategy longest-idle.
 	FreeSince time.Time `json:"free_since,omitzero"`
+	// OfferedAt is when he was last offered an attempt: the key of round-robin.
+	OfferedAt time.Time `json:"offered_at,omitzero"`
 	// Changes counts the agent.state events: their ids come from it.
 	Changes int `json:"changes,omitempty"`
 }

@@ -75,6 +75,7 @@ func (s *step) hold(g *agentState, a *attempt, offerNo int, state ChannelStateNa
 		slot.QueueID = a.Queue.ID
 	}
 	k := slices.IndexFunc(c.Slots, func(x Slot) bool { return x.AttemptID == a.ID })
+	s.countTalk(c, k, slot)
 	if k >= 0 && !c.Slots[k].dialled() {
 		c.Slots[k] = slot
 	} else {
@@ -99,6 +100,7 @@ func (s *step) block(g *agentState, a *attempt, state ChannelStateName, delay in
 	if k < 0 {
 		return
 	}
+	s.countTalk(c, k, Slot{Since: s.whenAgent(g)})
 	c.Slots = slices.Delete(c.Slots, k, k+1)
 	if until := later(s.now, delay); until.After(c.Until) {
 		c.Block, c.Since, c.Until = state, s.whenAgent(g), until
@@ -154,6 +156,9 @@ func (s *step) applyStatus(g *agentState, status Status, reason string) {
 		g.st.Pending, g.st.PendingReason = "", ""
 	})
 	s.fireStatus(g)
+	if status == StatusOffline {
+		s.touchStuck(g)
+	}
 }
 
 // sendAway takes the agent off on the engine's own decision. His open offers

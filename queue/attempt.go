@@ -58,14 +58,16 @@ type Attempt struct {
 	Sequence int       `json:"sequence"`
 	LastAt   time.Time `json:"last_at"`
 
-	Destination     *string           `json:"destination"`
-	UseProcessing   bool              `json:"use_processing"`
-	MemberName      *string           `json:"member_name"`
-	MemberID        *int64            `json:"member_id"`
-	MemberChannelID *string           `json:"member_channel_id"`
-	AttemptSeq      int               `json:"cc_attempt_seq"`
-	Priority        int               `json:"priority"`
-	Variables       map[string]string `json:"variables,omitempty"`
+	Destination     *string `json:"destination"`
+	UseProcessing   bool    `json:"use_processing"`
+	MemberName      *string `json:"member_name"`
+	MemberID        *int64  `json:"member_id"`
+	MemberChannelID *string `json:"member_channel_id"`
+	AttemptSeq      int     `json:"cc_attempt_seq"`
+	Priority        int     `json:"priority"`
+	// Bucket is that of the queue to which the attempt belongs; empty = none.
+	Bucket    string            `json:"bucket,omitempty"`
+	Variables map[string]string `json:"variables,omitempty"`
 
 	JoinedAt         time.Time `json:"joined_at"`
 	DialAt           time.Time `json:"dial_at,omitzero"`
@@ -104,6 +106,20 @@ type Attempt struct {
 	ChildAttemptID  int64 `json:"child_attempt_id,omitempty"`
 	Transfers       int   `json:"transfers,omitempty"`
 	PreviousAgentID int64 `json:"previous_agent_id,omitempty"`
+	// OrderAt is when the attempt counts as having joined in the order of its
+	// queue, for a caller who has his place back; zero = when it joined.
+	OrderAt time.Time `json:"order_at,omitzero"`
+	// StickyAgentID is the agent whom the subscriber knows, if any. Until
+	// StickyUntil only he may be offered the attempt; zero = anybody may.
+	StickyAgentID *int64    `json:"sticky_agent_id,omitempty"`
+	StickyUntil   time.Time `json:"sticky_until,omitzero"`
+	// OverflowDone counts the steps of the queue's overflow that were taken;
+	// OverflowAt is the instant of the next, zero = there is none. Levels and
+	// AddedQueues are what the steps have opened.
+	OverflowDone int       `json:"overflow_done,omitempty"`
+	OverflowAt   time.Time `json:"overflow_at,omitzero"`
+	Levels       int       `json:"levels,omitempty"`
+	AddedQueues  []int64   `json:"added_queues,omitempty"`
 
 	// WaitUntil ends the waiting; ProcessingUntil the processing; TalkUntil is
 	// the conversation's safety net or a chat's idle limit, and TalkReason which
@@ -184,5 +200,5 @@ func (a *Attempt) Clone() *Attempt {
 	c := *a
 	c.Offers = append([]Offer(nil), a.Offers...)
 	c.Exclusions = append([]Exclusion(nil), a.Exclusions...)
-	return &c // Variables are replaced, never changed in place.
+	return &c // Variables and AddedQueues are replaced, never changed in place.
 }

@@ -31,6 +31,9 @@ func (e *Engine) Check() error {
 	if err := e.checkLists(); err != nil {
 		return err
 	}
+	if err := e.checkMatch(); err != nil {
+		return err
+	}
 	return e.checkDue()
 }
 
@@ -156,55 +159,161 @@ func (e *Engine) checkAgent(g *agentState) error {
 			return fmt.Errorf("channel %s is blocked %q until %v", ch, c.Block, c.Until)
 		}
 	}
+	return e.checkServes(g)
+}
+
+// checkServes asserts that the agent is in the queues that he serves, and is
+// found there as what he is.
+func (e *Engine) checkServes(g *agentState) error {
 	for _, id := range g.cfg.Queues {
+		if q := e.queues[id]; q == nil || g.in(q) == nil {
+			return fmt.Errorf("serves queue %d, which is not there or does not know him", id)
+		}
+	}
+	places := 0
+	for _, id := range sortedIDs(e.queues) {
 		q := e.queues[id]
-		if q == nil {
-			return fmt.Errorf("serves queue %d, which is not there", id)
+		if _, serves := q.agents[g.cfg.ID]; serves != (g.in(q) != nil) {
+			return fmt.Errorf("in queue %d: %v, in its books: %v", id, !serves, serves)
 		}
-		free := g.eligible(q.cfg.Type.Channel()) && q.cfg.Distribution == DistributionEngine
-		if _, _, in := q.free.find(g.freeKey); in != free {
-			return fmt.Errorf("free for queue %d: %v, indexed: %v", id, free, in)
+		for i, x := range q.groups {
+			gr := q.cfg.grade(&g.cfg, x.bucket)
+			if gr != g.grade(q, x.bucket) && (gr.ok || g.in(q) != nil) {
+				return fmt.Errorf("stands at %+v in group %d of queue %d, not at %+v", gr, i, id, g.grade(q, x.bucket))
+			}
+			key := e.freeKey(g, q, gr)
+			engine := q.cfg.Distribution == DistributionEngine && gr.ok
+			for _, in := range [...]struct {
+				index *index[freeKey]
+				what  string
+				want  bool
+			}{{&x.free, "free", engine && g.mayTake(q)}, {&x.room, "room", engine && g.roomFor(&q.cfg)}} {
+				if _, _, found := in.index.find(key); found != in.want {
+					return fmt.Errorf("%s for group %d of queue %d: %v, indexed: %v", in.what, i, id, in.want, found)
+				}
+				if in.want {
+					places++
+				}
+			}
 		}
-		if _, _, in := q.room.find(g.freeKey); in != g.roomFor(&q.cfg) {
-			return fmt.Errorf("room for queue %d: %v, indexed: %v", id, !in, in)
-		}
+	}
+	if places != len(g.free) {
+		return fmt.Errorf("is free in %d places, indexed in %d", places, len(g.free))
 	}
 	return nil
 }
 
-// checkQueue asserts that no attempt and agent who fit are without each other.
+// checkQueue asserts that the queue's books are right.
 func (e *Engine) checkQueue(q *queueState) error {
-	waiting, online := 0, 0
+	waiting, online, indexed, free, room := 0, 0, 0, 0, 0
 	for id := range q.open {
-		if a := e.attempts[id]; a == nil {
+		a := e.attempts[id]
+		if a == nil {
 			return fmt.Errorf("open attempt %d is not there", id)
-		} else if a.State == StateWaiting {
+		}
+		if a.State == StateWaiting {
 			waiting++
 		}
 	}
 	for id := range q.agents {
 		g := e.agents[id]
-		if g == nil || !slices.Contains(g.cfg.Queues, q.cfg.ID) {
-			return fmt.Errorf("agent %d does not serve it", id)
+		if g == nil {
+			return fmt.Errorf("agent %d is not there", id)
 		}
 		if g.st.Status == StatusOnline {
 			online++
 		}
+		if v := g.in(q); v.atFirst() && q.cfg.Distribution == DistributionEngine {
+			if g.mayTake(q) {
+				free++
+			}
+			if g.roomFor(&q.cfg) {
+				room++
+			}
+		}
 	}
-	if waiting != q.waiting.size || online != q.online {
-		return fmt.Errorf("%d wait, %d indexed; %d online, %d counted", waiting, q.waiting.size, online, q.online)
+	if free != q.free || room != q.room {
+		return fmt.Errorf("%d are free, %d counted; %d have room, %d counted", free, q.free, room, q.room)
 	}
-	if q.cfg.Distribution == DistributionExternal {
+	if waiting != q.waiting || online != q.online {
+		return fmt.Errorf("%d wait, %d counted; %d online, %d counted", waiting, q.waiting, online, q.online)
+	}
+	for _, c := range q.classes {
+		indexed += c.waiting.size
+	}
+	for _, in := range q.sticky {
+		indexed += in.size
+	}
+	want := len(q.guests)
+	for id := range q.open {
+		if e.stands(e.attempts[id]) {
+			want++
+		}
+	}
+	if indexed != want {
+		return fmt.Errorf("%d may be offered, guests among them, and %d are indexed", want, indexed)
+	}
+	return nil
+}
+
+// stands reports whether the attempt waits and is not behind another in a
+// strict queue.
+func (e *Engine) stands(a *attempt) bool {
+	q := e.queues[a.Queue.ID]
+	if a.State != StateWaiting || a.external() {
+		return false
+	}
+	if !q.cfg.StrictFIFO {
+		return true
+	}
+	for id := range q.open {
+		b := e.attempts[id]
+		if (b.State == StateWaiting || b.State == StateOffering) && compareWait(q.waitKey(&b.Attempt), q.waitKey(&a.Attempt)) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// checkMatch asserts that no attempt and agent who fit are without each other.
+func (e *Engine) checkMatch() error {
+	var free []*agentState
+	for _, id := range sortedIDs(e.agents) {
+		if g := e.agents[id]; slices.ContainsFunc(Channels[:], g.eligible) {
+			free = append(free, g)
+		}
+	}
+	if len(free) == 0 {
 		return nil
 	}
-	for _, w := range q.waiting.all() {
-		for _, f := range q.free.all() {
-			if a := e.attempts[w.id]; !slices.ContainsFunc(a.Exclusions, func(x Exclusion) bool { return x.AgentID == f.id }) {
-				return fmt.Errorf("attempt %d waits although agent %d is free", w.id, f.id)
+	for _, a := range e.attempts {
+		if a.State != StateWaiting || a.external() || !e.stands(a) {
+			continue
+		}
+		for _, g := range free {
+			if e.fits(a, g) && !slices.ContainsFunc(a.Exclusions, func(x Exclusion) bool { return x.AgentID == g.cfg.ID }) {
+				return fmt.Errorf("attempt %d waits although agent %d is free", a.ID, g.cfg.ID)
 			}
 		}
 	}
 	return nil
+}
+
+// fits reports whether the agent may be offered the attempt now, by the settings
+// alone and by nothing that is indexed.
+func (e *Engine) fits(a *attempt, g *agentState) bool {
+	may := func(id int64) bool {
+		q := e.queues[id]
+		if q == nil || q.cfg.Distribution == DistributionExternal || q.cfg.Type.Channel() != a.Channel() || !g.mayTake(q) {
+			return false
+		}
+		gr := q.cfg.grade(&g.cfg, a.Bucket)
+		return gr.ok && int(gr.level) <= q.cfg.allowed(&a.Attempt)
+	}
+	if !a.StickyUntil.IsZero() {
+		return *a.StickyAgentID == g.cfg.ID && may(a.Queue.ID)
+	}
+	return may(a.Queue.ID) || slices.ContainsFunc(a.AddedQueues, may)
 }
 
 func (e *Engine) checkDue() error {

@@ -29,6 +29,11 @@ type Join struct {
 	MemberAnsweredAt time.Time
 	MemberUnanswered bool
 	Priority         int
+	// Bucket is one of the queue's; empty = none.
+	Bucket string
+	// StickyAgentID is the agent whom the subscriber shall get if he is free soon;
+	// nil = none, and so is one who is not there.
+	StickyAgentID *int64
 	// AttemptSeq is cc_attempt_seq; zero = 1.
 	AttemptSeq int
 	Variables  map[string]string
@@ -57,7 +62,11 @@ type Dial struct {
 	// AttemptSeq is cc_attempt_seq: counted attempts so far + 1; zero = 1.
 	AttemptSeq int
 	Priority   int
-	Variables  map[string]string
+	// Bucket and StickyAgentID as in Join. A preview or progressive queue gives
+	// the member to that agent when he is free.
+	Bucket        string
+	StickyAgentID *int64
+	Variables     map[string]string
 	// Exclusions name agents who are not to get this member, such as those who
 	// skipped him.
 	Exclusions []Exclusion

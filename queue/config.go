@@ -102,7 +102,13 @@ func WithIDs(cmd Command, ids ...int64) Command {
 
 // saveQueue creates a queue or changes its settings.
 func (s *step) saveQueue(c SaveQueue) error {
-	q := c.Queue
+	q := *c.Queue.clone()
+	if q.Strategy == "" {
+		q.Strategy = LongestIdle
+	}
+	if q.Order == "" {
+		q.Order = FIFO
+	}
 	if err := q.Validate(); err != nil {
 		return err
 	}
@@ -123,6 +129,9 @@ func (s *step) saveQueue(c SaveQueue) error {
 			return &Error{Code: CodeUnknownTrunk, Field: fmt.Sprintf("trunks/%d", i), Detail: fmt.Sprintf("no trunk %d", id)}
 		}
 	}
+	if err := s.e.validateHelp(&q); err != nil {
+		return err
+	}
 	old := s.e.queues[q.ID]
 	if old != nil {
 		if (old.cfg.Type != q.Type || old.cfg.Distribution != q.Distribution) && len(old.open) > 0 {
@@ -140,6 +149,7 @@ func (s *step) saveQueue(c SaveQueue) error {
 		s.rehours(old)
 	}
 	s.res.Changed = append(s.res.Changed, saved)
+	s.touchSticky(s.e.queues[q.ID], 0)
 	for _, id := range sortedIDs(s.e.queues[q.ID].agents) {
 		s.touchAgent(s.e.agents[id]) // he may be free for it now
 	}
@@ -155,8 +165,17 @@ func (s *step) removeQueue(c RemoveQueue) error {
 	case len(q.open) > 0:
 		return refuse(CodeInUse, "queue %q has %d open attempts; disable it and wait until they have left", q.cfg.Name, len(q.open))
 	}
+	for _, id := range sortedIDs(s.e.queues) {
+		other := &s.e.queues[id].cfg
+		if slices.ContainsFunc(other.Overflow, func(x OverflowStep) bool { return x.QueueID == c.ID }) {
+			return refuse(CodeInUse, "the overflow of queue %q leads to queue %q; change it first", other.Name, q.cfg.Name)
+		}
+	}
 	for _, id := range sortedIDs(q.agents) {
 		cfg := s.e.agents[id].cfg
+		if !slices.Contains(cfg.Queues, c.ID) {
+			continue // he served it by his skills
+		}
 		cfg.Queues = slices.DeleteFunc(slices.Clone(cfg.Queues), func(x int64) bool { return x == c.ID })
 		s.e.putAgent(&cfg)
 		s.res.Changed = append(s.res.Changed, &cfg)
@@ -168,7 +187,7 @@ func (s *step) removeQueue(c RemoveQueue) error {
 
 // saveAgent creates an agent, offline, or changes him.
 func (s *step) saveAgent(c SaveAgent) error {
-	a := c.Agent
+	a := *c.Agent.clone()
 	if err := a.Validate(); err != nil {
 		return err
 	}
@@ -186,11 +205,13 @@ func (s *step) saveAgent(c SaveAgent) error {
 			return refuse(CodeUnknownQueue, "no queue %d", id)
 		}
 	}
-	a.Queues = slices.Clone(a.Queues)
 	slices.Sort(a.Queues)
 	a.Queues = slices.Compact(a.Queues)
 	if a.Queues == nil {
 		a.Queues = []int64{}
+	}
+	if old := s.e.agents[a.ID]; old != nil {
+		s.touchStuck(old)
 	}
 	s.e.putAgent(&a)
 	s.res.Changed = append(s.res.Changed, &a)
@@ -213,6 +234,7 @@ func (s *step) removeAgent(c RemoveAgent) error {
 			return refuse(CodeInUse, "agent %d holds attempt %d", c.ID, g.st.Channels[i].Slots[0].AttemptID)
 		}
 	}
+	s.touchStuck(g)
 	s.e.removeAgent(c.ID)
 	s.res.Changed = append(s.res.Changed, &Removed{Kind: KindAgent, ID: c.ID})
 	return nil

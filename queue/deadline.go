@@ -54,7 +54,7 @@ func (e *Engine) NextDeadline() (time.Time, bool) {
 func (a *Attempt) nextDue() time.Time {
 	switch a.State {
 	case StateWaiting:
-		t := earliest(a.WaitUntil, a.NoAgentsUntil, a.ClosesAt)
+		t := earliest(a.WaitUntil, a.NoAgentsUntil, a.ClosesAt, a.StickyUntil, a.OverflowAt)
 		for _, x := range a.Exclusions {
 			t = earliest(t, x.Until)
 		}
@@ -140,6 +140,7 @@ func (s *step) attemptDue(a *attempt) {
 // looks at the attempt again.
 func (s *step) waitDue(a *attempt) {
 	a.dropExclusions(s.now)
+	s.holdSticky(a)
 	switch {
 	case !a.WaitUntil.IsZero() && !a.WaitUntil.After(s.now):
 		if a.external() {
@@ -155,6 +156,9 @@ func (s *step) waitDue(a *attempt) {
 	case !a.ClosesAt.IsZero() && !a.ClosesAt.After(s.now):
 		s.closeDue(a)
 	}
+	if a.State == StateWaiting {
+		s.overflow(a)
+	}
 }
 
 // emptyUntil says until when the attempt waits for an agent of its queue to
@@ -169,14 +173,19 @@ func (e *Engine) emptyUntil(a *attempt, now time.Time) time.Time {
 	if q.online > 0 {
 		return later(now, q.cfg.NoAgentsSec)
 	}
-	since := a.JoinedAt
-	if a.Queue.Type.Outbound() { // he waits since he answered
-		since = a.MemberAnsweredAt
-	}
-	if k, ok := q.left.last(); ok && k.since > since.UnixMilli() {
-		since = time.UnixMilli(k.since).UTC()
+	since := a.waitsSince()
+	if k, ok := q.left.last(); ok && k.at > since.UnixMilli() {
+		since = time.UnixMilli(k.at).UTC()
 	}
 	return later(since, q.cfg.NoAgentsSec)
+}
+
+// waitsSince is when the attempt began to wait for an agent.
+func (a *Attempt) waitsSince() time.Time {
+	if a.Queue.Type.Outbound() { // since the member answered
+		return a.MemberAnsweredAt
+	}
+	return a.JoinedAt
 }
 
 func (a *Attempt) dropExclusions(now time.Time) {

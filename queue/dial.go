@@ -49,7 +49,7 @@ func (s *step) dial(c Dial) error {
 func (s *step) begin(q *queueState, g *agentState, c Dial, t *trunkState) *attempt {
 	a := s.create(q, Join{
 		AttemptID: c.AttemptID, QueueID: c.QueueID, Destination: &c.Destination, MemberName: c.MemberName, MemberID: c.MemberID,
-		AttemptSeq: c.AttemptSeq, Priority: c.Priority, Variables: c.Variables, Test: c.Test,
+		AttemptSeq: c.AttemptSeq, Priority: c.Priority, Bucket: c.Bucket, StickyAgentID: c.StickyAgentID, Variables: c.Variables, Test: c.Test,
 	})
 	for _, x := range c.Exclusions {
 		if x.Until.After(s.now) {
@@ -105,9 +105,11 @@ func (s *step) mayDial(q *queueState, c Dial) error {
 		return invalid("agent_id", "an agent is named in advance for offline, preview and progressive queues only")
 	case c.AgentID == 0 && q.cfg.Type == Offline:
 		return invalid("agent_id", "in an offline queue an agent picks the member")
-	default:
-		return validateTexts(c.Variables, "", &c.Destination, c.MemberName)
 	}
+	if err := q.cfg.validateBucket(c.Bucket); err != nil {
+		return err
+	}
+	return validateTexts(c.Variables, "", &c.Destination, c.MemberName)
 }
 
 // mayReach refuses whom nobody may call now.
@@ -175,11 +177,7 @@ func (s *step) reservedFor(q *queueState, c Dial) (*agentState, error) {
 		return nil, nil
 	}
 	if c.AgentID == 0 {
-		var sticky *int64
-		if c.Member != nil {
-			sticky = c.Member.StickyAgentID
-		}
-		if g := s.reservedAgent(q, c.Exclusions, sticky); g != nil {
+		if g := s.reserve(q, c); g != nil {
 			return g, nil
 		}
 		return nil, refuse(CodeNoAgent, "no agent of queue %q is free for this member", q.cfg.Name)
@@ -188,29 +186,15 @@ func (s *step) reservedFor(q *queueState, c Dial) (*agentState, error) {
 	if g == nil {
 		return nil, refuse(CodeUnknownAgent, "no agent %d", c.AgentID)
 	}
-	_, serves := q.agents[c.AgentID]
 	switch {
-	case !serves:
+	case !g.grade(q, c.Bucket).ok:
 		return nil, refuse(CodeNoAgent, "agent %d does not serve queue %q", c.AgentID, q.cfg.Name)
-	case !g.eligible(ChannelCall) && !g.roomFor(&q.cfg):
+	case !g.mayTake(q) && !g.roomFor(&q.cfg):
 		return nil, refuse(CodeNoAgent, "agent %d is not free", c.AgentID)
 	case excluded(c.Exclusions, c.AgentID, s.now):
 		return nil, refuse(CodeNoAgent, "agent %d is excluded from this member", c.AgentID)
 	}
 	return g, nil
-}
-
-// longestIdle returns the first agent of the index who is not excluded, or nil.
-func (s *step) longestIdle(free *index[freeKey], exclusions []Exclusion) *agentState {
-	var g *agentState
-	free.walk(func(k freeKey) bool {
-		if excluded(exclusions, k.id, s.now) {
-			return true
-		}
-		g = s.e.agents[k.id]
-		return false
-	})
-	return g
 }
 
 // startDialling notes that the member leg is dialled from now on.
@@ -256,6 +240,7 @@ func (s *step) waitForAgent(a *attempt, sec int) {
 		a.WaitUntil = s.at.Add(waitNet)
 	}
 	a.NoAgentsUntil = s.e.emptyUntil(a, s.now)
+	s.beginWait(a)
 }
 
 // memberFailed is the end of the member leg before the connection: of the

@@ -20,13 +20,10 @@ const passesALook = 50
 func (s *step) dialFromHoppers() {
 	for _, g := range s.agents {
 		s.e.indexAgent(g)
-		for _, id := range g.free {
-			if q := s.e.queues[id]; q != nil {
-				s.look(q)
+		for i := range g.serves {
+			if v := &g.serves[i]; v.free || v.room {
+				s.look(v.q)
 			}
-		}
-		if q := s.e.queues[g.room]; q != nil {
-			s.look(q)
 		}
 	}
 	for _, a := range s.attempts {
@@ -100,14 +97,14 @@ func (s *step) wanted(q *queueState) int {
 	case Predictive:
 		return s.linesFor(q)
 	default:
-		return q.free.size + q.room.size
+		return q.free + q.room
 	}
 }
 
 // linesFor is how many more members a predictive queue dials now: one for each
 // agent who is free and has nobody under way to him.
 func (s *step) linesFor(q *queueState) int {
-	return q.free.size - q.hopper.flying - q.waiting.size
+	return q.free - q.hopper.flying - q.waiting
 }
 
 // What became of a member of the hopper.
@@ -133,9 +130,11 @@ func (s *step) dialMember(q *queueState, m *Member) verdict {
 		s.noteMember(m)
 		return memberTaken
 	}
+	c := dialOf(m, number)
+	c.AttemptID = s.e.stock
 	var g *agentState
 	if q.cfg.Type.reserved() {
-		if g = s.reservedAgent(q, m.Exclusions, m.StickyAgentID); g == nil {
+		if g = s.reserve(q, c); g == nil {
 			return memberPassed
 		}
 	}
@@ -143,9 +142,7 @@ func (s *step) dialMember(q *queueState, m *Member) verdict {
 	if !s.hasLine(q, l) {
 		return memberShort
 	}
-	id, _ := s.e.fresh() // there is one: see dialFrom
-	c := dialOf(m, number)
-	c.AttemptID = id
+	c.AttemptID, _ = s.e.fresh() // there is one: see dialFrom
 	a := s.begin(q, g, c, l.trunk)
 	s.openMember(m, a)
 	return memberTaken
@@ -157,6 +154,7 @@ func dialOf(m *Member, number string) Dial {
 	return Dial{
 		QueueID: m.QueueID, Destination: number, MemberID: &id, MemberName: m.Name, AttemptSeq: m.Attempts + 1,
 		Priority: m.Priority, Variables: m.Variables, Exclusions: m.Exclusions, Zone: m.TimeZone,
+		Bucket: m.Bucket, StickyAgentID: m.StickyAgentID,
 	}
 }
 
@@ -166,22 +164,6 @@ func (s *step) openMember(m *Member, a *attempt) {
 	m.Open, m.LastAttempt = a.ID, a.ID
 	s.e.listed[m.ID] = m
 	s.noteMember(m)
-}
-
-// reservedAgent returns the agent for whom a member is dialled: the sticky one
-// if he is free, else the first who is, or who has room for one more.
-func (s *step) reservedAgent(q *queueState, exclusions []Exclusion, sticky *int64) *agentState {
-	if sticky != nil {
-		if g := s.e.agents[*sticky]; g != nil && !excluded(exclusions, *sticky, s.now) && (s.freeFor(g, q) || g.room == q.cfg.ID) {
-			return g
-		}
-	}
-	for _, free := range [...]*index[freeKey]{&q.free, &q.room} {
-		if g := s.longestIdle(free, exclusions); g != nil {
-			return g
-		}
-	}
-	return nil
 }
 
 // setDue notes when the queue's hopper is to be looked at again; zero = not by

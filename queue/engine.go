@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -23,6 +22,10 @@ type Engine struct {
 	members map[int64]int
 	numbers map[string]int
 	dialling
+	// skilled are the queues that ask for skills. Day is that of the last step.
+	skilled map[int64]*queueState
+	day     int64
+	led     []*attempt // who got the lead of a strict queue in this step
 }
 
 // attempt is an open attempt with its places in the engine's indexes.
@@ -31,68 +34,52 @@ type attempt struct {
 	dirty   bool
 	legs    []string  // as entered in Engine.legs
 	due     time.Time // as entered in Engine.due; zero = not there
-	waiting bool      // entered in its queue's waiting index
-	waitKey waitKey
-	line    bool // counted as a call of its queue and trunk
-	flies   bool // counted as being dialled
-	rang    bool // noted for the calls per second
+	line    bool      // counted as a call of its queue and trunk
+	flies   bool      // counted as being dialled
+	rang    bool      // noted for the calls per second
+	waiting bool      // counted in its queue's waiting
+	// Home is where it waits in its own queue, guests where it waits in
+	// AddedQueues, strict its place among those who wait in strict order.
+	home, strict place
+	guests       []place
 }
 
 // agentState is an agent, what he is doing, and his places in the indexes.
 type agentState struct {
-	cfg     Agent
-	st      AgentState
-	dirty   bool
-	due     [len(Channels)]time.Time // as entered in Engine.due
-	freeKey freeKey
-	free    []int64 // queues in whose free index freeKey stands
-	room    int64   // the queue in whose room index freeKey stands; 0 = none
+	cfg    Agent
+	st     AgentState
+	dirty  bool
+	due    [len(Channels)]time.Time // as entered in Engine.due
+	serves []service                // by queue id
+	free   []freePlace              // where he is found as free, or as having room
 }
 
-// queueState is a queue with those who wait in it and those who are free for
-// it. The free index is empty for external queues. Room has those who are
-// reserved and may have one more member dialled for them (progressive_count).
+// queueState is a queue with those who wait in it and those who may serve it.
 type queueState struct {
-	cfg     Queue
-	waiting index[waitKey]
-	free    index[freeKey]
-	room    index[freeKey]
+	cfg Queue
+	// groups and groupOf divide the buckets by who may be offered their
+	// attempts; bucketPriority orders them.
+	groups         []*group
+	groupOf        map[string]int
+	bucketPriority map[string]int32
+	// Who waits stands in one of the classes, guests of other queues too, or, for
+	// a while, in sticky, by the agent who is to get him. Waiting counts the
+	// queue's own. With strict_fifo only the lead, the first of the line, stands
+	// there.
+	classes []*class
+	sticky  map[int64]*index[waitKey]
+	waiting int
+	guests  map[int64]struct{}
+	line    index[waitKey]
+	lead    int64
 	open    map[int64]struct{} // open attempts
 	agents  map[int64]struct{} // agents who serve the queue
+	free    int                // those of them who are free for attempts from the start
+	room    int                // those who are reserved and may have one more dialled
 	online  int                // those of them who are online
-	left    index[freeKey]     // those who are not, by when they last were
 	hopper  hopper
-	pace    *pace // nil in types that are not paced
-}
-
-// waitKey orders those who wait: priority, then who came first.
-type waitKey struct {
-	priority int
-	joined   int64
-	id       int64
-}
-
-func compareWait(a, b waitKey) int {
-	if c := cmp.Compare(b.priority, a.priority); c != 0 {
-		return c
-	}
-	if c := cmp.Compare(a.joined, b.joined); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.id, b.id)
-}
-
-// freeKey orders free agents by the strategy longest-idle.
-type freeKey struct {
-	since int64
-	id    int64
-}
-
-func compareFree(a, b freeKey) int {
-	if c := cmp.Compare(a.since, b.since); c != 0 {
-		return c
-	}
-	return cmp.Compare(a.id, b.id)
+	pace    *pace          // nil in types that are not paced
+	left    index[leftKey] // those who are not, by when they last were
 }
 
 // New returns an empty engine of the domain.
@@ -109,6 +96,7 @@ func New(domain Domain) *Engine {
 		members:  map[int64]int{},
 		numbers:  map[string]int{},
 		dialling: newDialling(),
+		skilled:  map[int64]*queueState{},
 	}
 }
 
@@ -186,6 +174,10 @@ func (q *Queue) clone() *Queue {
 		law := *q.Pacing
 		c.Pacing = &law
 	}
+	c.Buckets, c.Skills, c.Overflow = slices.Clone(q.Buckets), slices.Clone(q.Skills), slices.Clone(q.Overflow)
+	for i := range c.Skills {
+		c.Skills[i].Buckets = slices.Clone(c.Skills[i].Buckets)
+	}
 	return &c
 }
 
@@ -193,6 +185,7 @@ func (a *Agent) clone() *Agent {
 	c := *a
 	c.Queues = slices.Clone(a.Queues)
 	c.Capacity = maps.Clone(a.Capacity)
+	c.Skills = slices.Clone(a.Skills)
 	return &c
 }
 

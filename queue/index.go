@@ -96,6 +96,29 @@ func (x *index[K]) last() (K, bool) {
 	return b[len(b)-1], true
 }
 
+// at returns the key that i others are before. It counts blocks, so it costs a
+// 128th of the size.
+func (x *index[K]) at(i int) K {
+	for _, b := range x.blocks {
+		if i < len(b) {
+			return b[i]
+		}
+		i -= len(b)
+	}
+	panic("a place beyond the end of an index")
+}
+
+// rank returns how many keys are before k, which need not be there. It costs
+// what at does.
+func (x *index[K]) rank(k K) int {
+	b, p, _ := x.find(k)
+	n := p
+	for _, before := range x.blocks[:b] {
+		n += len(before)
+	}
+	return n
+}
+
 // walk yields the keys in ascending order until yield returns false. The index
 // must not change meanwhile.
 func (x *index[K]) walk(yield func(K) bool) {

@@ -25,6 +25,9 @@ func (s *step) join(c Join) error {
 	case s.e.attempts[c.AttemptID] != nil || c.AttemptID <= 0:
 		return invalid("attempt_id", "a join needs a fresh attempt id")
 	}
+	if err := q.cfg.validateBucket(c.Bucket); err != nil {
+		return err
+	}
 	if err := validateTexts(c.Variables, c.MemberChannelID, c.Destination, c.MemberName); err != nil {
 		return err
 	}
@@ -46,7 +49,7 @@ func (s *step) mayEnter(q *queueState, id int64) error {
 		return refuse(CodeQueueDisabled, "queue %q is disabled", q.cfg.Name)
 	case q.cfg.Distribution == DistributionEngine && !s.e.openFor(&q.cfg, "", s.now):
 		return refuse(CodeCalendarClosed, "queue %q is closed at this time", q.cfg.Name)
-	case q.cfg.Distribution == DistributionEngine && q.cfg.MaxWaiting > 0 && q.waiting.size >= q.cfg.MaxWaiting:
+	case q.cfg.Distribution == DistributionEngine && q.cfg.MaxWaiting > 0 && q.waiting >= q.cfg.MaxWaiting:
 		return refuse(CodeQueueFull, "queue %q has %d waiting, its limit", q.cfg.Name, q.cfg.MaxWaiting)
 	default:
 		return nil
@@ -70,7 +73,7 @@ func (s *step) create(q *queueState, c Join) *attempt {
 		ID: c.AttemptID, Queue: q.cfg.Ref(), Distribution: q.cfg.Distribution, State: StateWaiting,
 		Destination: c.Destination, UseProcessing: q.cfg.UseProcessing && q.cfg.Type != IVR,
 		MemberName: c.MemberName, MemberID: c.MemberID, AttemptSeq: max(1, c.AttemptSeq),
-		Priority: c.Priority, Variables: merge(q.cfg.Variables, c.Variables),
+		Priority: c.Priority, Bucket: c.Bucket, StickyAgentID: c.StickyAgentID, Variables: merge(q.cfg.Variables, c.Variables),
 		JoinedAt: s.at, Test: c.Test,
 	}}
 	if a.Channel() != ChannelTask {
@@ -113,6 +116,7 @@ func (s *step) newAttempt(q *queueState, c Join) *attempt {
 	a.ClosesAt = s.e.closesAt(a, s.at)
 	if !a.external() {
 		a.NoAgentsUntil = s.e.emptyUntil(a, s.at)
+		s.beginWait(a)
 	}
 	return a
 }

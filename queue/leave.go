@@ -45,6 +45,7 @@ func (s *step) leave(a *attempt, end ending) {
 	a.State, a.Result, a.ResultReason = StateLeaving, end.result, end.reason
 	a.WaitUntil, a.NoAgentsUntil, a.TalkUntil, a.ProcessingUntil = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	a.TalkReason, a.DialUntil, a.RejoinUntil, a.ClosesAt = "", time.Time{}, time.Time{}, time.Time{}
+	a.StickyUntil, a.OverflowAt = time.Time{}, time.Time{}
 	s.planRetry(a, end.kept)
 	s.lineLeft(a)
 	s.fire(a, EventLeaving, nil)

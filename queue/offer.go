@@ -32,6 +32,7 @@ func (s *step) offer(a *attempt, g *agentState, channel string) *Offer {
 	a.State = StateOffering
 	a.OfferingAt = o.At
 	a.AgentAnsweredAt = time.Time{}
+	g.st.OfferedAt = o.At
 	s.fire(a, EventOffering, &o)
 	s.order(a, EventSwitchRing, &o, nil)
 	s.hold(g, a, o.No, AgentOffering)

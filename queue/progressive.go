@@ -10,7 +10,7 @@ import "slices"
 // reoffer_sec lets him wait for any agent.
 func (s *step) offerReserved(a *attempt) {
 	g, q := s.e.agents[a.Agent.ID], s.queueOf(a)
-	if g == nil || !g.holds(a) && !s.freeFor(g, q) {
+	if g == nil || !g.holds(a) && !g.freeFor(q, a.Bucket) {
 		if q.cfg.ReofferSec > 0 {
 			s.waitForAgent(a, q.cfg.ReofferSec)
 			return
@@ -22,9 +22,10 @@ func (s *step) offerReserved(a *attempt) {
 	s.endRace(a, g)
 }
 
-func (s *step) freeFor(g *agentState, q *queueState) bool {
-	_, serves := q.agents[g.cfg.ID]
-	return serves && g.eligible(ChannelCall)
+// freeFor reports whether the agent may be offered an attempt of the queue's
+// bucket now.
+func (g *agentState) freeFor(q *queueState, bucket string) bool {
+	return g.grade(q, bucket).ok && g.mayTake(q)
 }
 
 // endRace: of the members who were dialled for the agent a is the first person.

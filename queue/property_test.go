@@ -12,6 +12,14 @@ import (
 
 // command draws a command that has a fair chance to be carried out.
 func (w *world) command() Command {
+	if w.n("settings", 50) == 0 {
+		return w.rearrange()
+	}
+	if w.n("nudge", 6) == 0 {
+		if c := w.nudge(); c != nil {
+			return c
+		}
+	}
 	if w.n("outbound", 2) == 0 {
 		return w.outbound()
 	}
@@ -27,7 +35,7 @@ func (w *world) command() Command {
 			agent = a.Agent.ID
 		}
 	}
-	number := "+1202555010" + fmt.Sprint(w.n("number", 10))
+	number := w.number()
 	leg := pick(w, "leg", []Leg{LegMember, LegAgent, LegAgent})
 	report := SwitchReport{AttemptID: attempt, Leg: leg, AgentID: agent, OfferNo: offer}
 	if w.n("late", 4) == 0 {
@@ -38,7 +46,7 @@ func (w *world) command() Command {
 		return Join{
 			QueueID: pick(w, "queue", w.queues), Destination: &number,
 			MemberUnanswered: w.n("unanswered", 2) == 0,
-			Priority:         w.n("priority", 3),
+			Priority:         w.n("priority", 3), Bucket: w.bucket(), StickyAgentID: w.sticky(),
 		}
 	case 2, 3:
 		return Accept{AttemptID: attempt, AgentID: agent, OfferNo: offer, Bridged: w.n("both", 2) == 0}
@@ -128,7 +136,7 @@ func (w *world) outbound() Command {
 	if len(open) == 0 || w.n("more", 3) == 0 {
 		c := Dial{
 			QueueID: pick(w, "list", w.lists), Destination: fmt.Sprint("+120255502", 10+w.n("number", 20)),
-			AttemptSeq: w.n("seq", 4),
+			AttemptSeq: w.n("seq", 4), Bucket: w.bucket(), StickyAgentID: w.sticky(),
 		}
 		if w.n("picks", 4) > 0 || c.QueueID == w.queues[5] {
 			c.AgentID = pick(w, "agent", w.agents[2:])

@@ -59,8 +59,8 @@ func (e *Engine) putQueue(cfg *Queue) {
 	q := e.queues[cfg.ID]
 	if q == nil {
 		q = &queueState{
-			waiting: newIndex(compareWait), free: newIndex(compareFree), room: newIndex(compareFree), left: newIndex(compareFree),
-			open: map[int64]struct{}{}, agents: map[int64]struct{}{},
+			left: newIndex(compareLeft), line: newIndex(compareWait), sticky: map[int64]*index[waitKey]{},
+			guests: map[int64]struct{}{}, open: map[int64]struct{}{}, agents: map[int64]struct{}{},
 		}
 		e.queues[cfg.ID] = q
 	} else {
@@ -69,53 +69,7 @@ func (e *Engine) putQueue(cfg *Queue) {
 	q.cfg = *cfg
 	q.keepPace()
 	e.names[cfg.Name] = cfg.ID
-	for id, g := range e.agents { // an agent may have been put before his queue
-		if !slices.Contains(g.cfg.Queues, cfg.ID) {
-			continue
-		}
-		if _, known := q.agents[id]; !known {
-			e.serve(g, q)
-		}
-		e.indexAgent(g)
-	}
-}
-
-// serve enters the agent among those of the queue.
-func (e *Engine) serve(g *agentState, q *queueState) {
-	q.agents[g.cfg.ID] = struct{}{}
-	if g.st.Status == StatusOnline {
-		q.online++
-	} else if !g.st.LeftAt.IsZero() {
-		q.left.insert(g.leftKey())
-	}
-}
-
-// unserve takes the agent from among those of the queue.
-func (e *Engine) unserve(g *agentState, q *queueState) {
-	delete(q.agents, g.cfg.ID)
-	if g.st.Status == StatusOnline {
-		q.online--
-	} else {
-		q.left.remove(g.leftKey())
-	}
-}
-
-func (g *agentState) leftKey() freeKey {
-	return freeKey{since: g.st.LeftAt.UnixMilli(), id: g.cfg.ID}
-}
-
-// restate changes what the agent is doing by f, and his place in his queues.
-func (e *Engine) restate(g *agentState, f func()) {
-	each := func(do func(*agentState, *queueState)) {
-		for _, id := range g.cfg.Queues {
-			if q := e.queues[id]; q != nil {
-				do(g, q)
-			}
-		}
-	}
-	each(e.unserve)
-	f()
-	each(e.serve)
+	e.divide(q)
 }
 
 // forget removes a name, unless it means another by now.
@@ -131,21 +85,19 @@ func (e *Engine) putAgent(cfg *Agent) {
 		g = &agentState{st: AgentState{AgentID: cfg.ID}}
 		e.agents[cfg.ID] = g
 	}
-	for _, id := range g.cfg.Queues {
-		if q := e.queues[id]; q != nil {
-			q.free.remove(g.freeKey)
-			q.room.remove(g.freeKey)
-			e.unserve(g, q)
-		}
+	for len(g.serves) > 0 {
+		e.unserve(g, g.serves[0].q)
 	}
-	g.free, g.room = nil, 0
 	forget(e.refs, g.cfg.Ref, cfg.ID)
 	g.cfg = *cfg
 	if cfg.Ref != "" {
 		e.refs[cfg.Ref] = cfg.ID
 	}
 	for _, id := range cfg.Queues {
-		if q := e.queues[id]; q != nil {
+		e.serve(g, e.queues[id])
+	}
+	if len(cfg.Skills) > 0 {
+		for _, q := range e.skilled {
 			e.serve(g, q)
 		}
 	}
@@ -196,17 +148,15 @@ func (e *Engine) removeQueue(id int64) {
 	if q == nil {
 		return
 	}
-	for _, key := range q.free.all() {
-		g := e.agents[key.id]
-		g.free = slices.DeleteFunc(g.free, func(x int64) bool { return x == id })
-	}
-	for _, key := range q.room.all() {
-		e.agents[key.id].room = 0
+	for agent := range q.agents {
+		e.unserve(e.agents[agent], q)
 	}
 	e.setDue(q, time.Time{})
 	delete(e.short, id)
+	q.clear(e)
 	forget(e.names, q.cfg.Name, id)
 	delete(e.queues, id)
+	delete(e.skilled, id)
 }
 
 func (e *Engine) removeAgent(id int64) {
@@ -214,12 +164,9 @@ func (e *Engine) removeAgent(id int64) {
 	if g == nil {
 		return
 	}
-	for _, queueID := range g.cfg.Queues {
-		if q := e.queues[queueID]; q != nil {
-			e.unserve(g, q)
-		}
+	for len(g.serves) > 0 {
+		e.unserve(g, g.serves[0].q)
 	}
-	g.cfg.Queues = nil // no longer free for anybody
 	for ch := range g.st.Channels {
 		g.st.Channels[ch].Block = ""
 		g.st.Channels[ch].Until = time.Time{}
@@ -267,15 +214,7 @@ func (e *Engine) exit(a *attempt) {
 func (e *Engine) indexAttempt(a *attempt) {
 	e.indexLegs(a)
 	e.indexLine(a)
-	key := waitKey{priority: a.Priority, joined: a.JoinedAt.UnixMilli(), id: a.ID}
-	if waits := a.State == StateWaiting; waits != a.waiting {
-		if q := e.queues[a.Queue.ID]; waits {
-			q.waiting.insert(key)
-		} else if q != nil {
-			q.waiting.remove(key)
-		}
-		a.waiting, a.waitKey = waits, key
-	}
+	e.indexWait(a)
 	due := a.nextDue()
 	if due.Equal(a.due) {
 		return
@@ -304,36 +243,5 @@ func (e *Engine) indexAgent(g *agentState) {
 		}
 		g.due[i] = until
 	}
-	key := freeKey{since: g.st.FreeSince.UnixMilli(), id: g.cfg.ID}
-	var room [8]int64
-	free := room[:0]
-	for _, id := range g.cfg.Queues {
-		if q := e.queues[id]; q != nil && q.cfg.Distribution != DistributionExternal && g.eligible(q.cfg.Type.Channel()) {
-			free = append(free, id)
-		}
-	}
-	dialled := int64(0)
-	if slots := g.st.Channels[channelIndex(ChannelCall)].Slots; len(slots) > 0 && slices.Contains(g.cfg.Queues, slots[0].QueueID) {
-		if q := e.queues[slots[0].QueueID]; q != nil && g.roomFor(&q.cfg) {
-			dialled = q.cfg.ID
-		}
-	}
-	if key == g.freeKey && slices.Equal(free, g.free) && dialled == g.room {
-		return
-	}
-	if q := e.queues[g.room]; q != nil {
-		q.room.remove(g.freeKey)
-	}
-	if dialled != 0 {
-		e.queues[dialled].room.insert(key)
-	}
-	for _, id := range g.free {
-		if q := e.queues[id]; q != nil {
-			q.free.remove(g.freeKey)
-		}
-	}
-	for _, id := range free {
-		e.queues[id].free.insert(key)
-	}
-	g.free, g.room, g.freeKey = append(g.free[:0], free...), dialled, key
+	e.indexFree(g)
 }

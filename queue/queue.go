@@ -89,6 +89,33 @@ type Queue struct {
 	Enabled      bool         `json:"enabled"`
 	// Priority orders the queues of one agent, higher first.
 	Priority int `json:"priority"`
+	// Strategy chooses among free agents of the same level; MaxLevel is the
+	// highest level of a skill that attempts are offered to from the start.
+	Strategy Strategy     `json:"strategy"`
+	Skills   []QueueSkill `json:"skills,omitempty"`
+	MaxLevel int          `json:"max_level"`
+	// Buckets are classes of attempts that are ordered before all else, and that
+	// skills may be for. Order is that of attempts of the same priority.
+	// StrictFIFO offers the first only: the others wait until he is connected or
+	// gone. AgeStepSec raises the priority of who waits by one in so many
+	// seconds; 0 = never.
+	Buckets    []Bucket  `json:"buckets,omitempty"`
+	Order      WaitOrder `json:"order"`
+	StrictFIFO bool      `json:"strict_fifo"`
+	AgeStepSec int       `json:"age_step_sec"`
+	// OneLiveCall keeps the queue's attempts from agents who are in something
+	// live on another channel: chats and tasks from who is in a call, calls from
+	// who is in a chat or task.
+	OneLiveCall bool `json:"one_live_call"`
+	// StickySec is how long only an attempt's own agent may be offered it.
+	// StickyIgnoreStatus waits for him even while he is offline.
+	StickySec          int  `json:"sticky_sec"`
+	StickyIgnoreStatus bool `json:"sticky_ignore_status"`
+	// ResumeSec gives a subscriber who gave up waiting his place back when he
+	// comes again within so many seconds; 0 = off.
+	ResumeSec int `json:"resume_sec"`
+	// Overflow is what happens to who waits for long, in order of time.
+	Overflow []OverflowStep `json:"overflow,omitempty"`
 	// Variables travel with every attempt; a member's variable of the same
 	// name wins (engine.md D11).
 	Variables map[string]string `json:"variables,omitempty"`
@@ -201,6 +228,7 @@ func DefaultQueue(id int64, name string, t Type) Queue {
 	q := Queue{
 		ID: id, Name: name, Type: t, Distribution: DistributionEngine, Enabled: true,
 		UseProcessing: true, ProcessingSec: 30, RenewSec: 15, Renewals: 1, ProcessingTimeoutResult: ResultSuccess,
+		Strategy: LongestIdle, MaxLevel: maxLevel, Order: FIFO, StickySec: 5,
 		OfferTimeoutSec: 20, BridgeTimeoutSec: 5, MaxWaitSec: 3600,
 		NoAnswerDelaySec: 10, RejectDelaySec: 10, BusyDelaySec: 60, CountDeclined: true,
 		OriginateTimeoutSec: 60, AMDTotalAnalysisMs: 5000, MinDurationSec: 3,
@@ -271,8 +299,10 @@ func (q *Queue) Validate() error {
 			return err
 		}
 	}
-	if err := q.validateList(); err != nil {
-		return err
+	for _, check := range [...]func() error{q.validateList, q.validateOrder, q.validateSkills, q.validateOverflow} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	return q.validateLimits()
 }
@@ -315,6 +345,7 @@ func (q *Queue) validateLimits() error {
 		{"skip_exclude_sec", q.SkipExcludeSec}, {"progressive_count", q.ProgressiveCount},
 		{"reoffer_sec", q.ReofferSec}, {"max_attempts", q.MaxAttempts},
 		{"wait_between_retries_sec", q.WaitBetweenRetriesSec}, {"retry_abandoned_sec", q.RetryAbandonedSec},
+		{"age_step_sec", q.AgeStepSec}, {"sticky_sec", q.StickySec}, {"resume_sec", q.ResumeSec},
 	} {
 		if f.value < 0 || f.value > int(30*24*time.Hour/time.Second) {
 			return invalid(f.name, f.name+" must be between 0 and 2592000")

@@ -23,6 +23,8 @@ type step struct {
 func (e *Engine) Step(at time.Time, cmd Command) (Result, error) {
 	at = at.UTC().Truncate(time.Millisecond)
 	s := &step{e: e, now: at, at: at}
+	e.led = e.led[:0]
+	e.turnDay(day(at))
 	if err := s.carryOut(cmd); err != nil {
 		return Result{}, err
 	}

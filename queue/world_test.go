@@ -57,6 +57,7 @@ func newWorld(rt failer, draw func(string, int) int) *world {
 		if i == 4 {
 			q.Distribution = DistributionExternal
 		}
+		w.arrange(&q, i)
 		w.step(SaveQueue{Queue: q})
 		w.queues = append(w.queues, w.e.QueueByName(q.Name).ID)
 	}
@@ -65,6 +66,7 @@ func newWorld(rt failer, draw func(string, int) int) *world {
 		w.queues[0:4], w.queues[1:4], w.queues[0:4], w.queues[5:10], w.queues[5:10], append(slices.Clone(w.queues[7:10]), w.queues[0]),
 	} {
 		a := Agent{Name: fmt.Sprint("agent", i), Ref: fmt.Sprint("SIP/", i), Capacity: map[Channel]int{ChannelChat: 1 + i%3}, Queues: queues}
+		w.train(&a)
 		w.agents = append(w.agents, w.step(SaveAgent{Agent: a}).Changed[0].(*Agent).ID)
 		w.step(SetAgentStatus{AgentID: w.agents[i], Status: StatusOnline})
 	}
