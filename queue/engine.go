@@ -21,6 +21,9 @@ type Engine struct {
 	// with a number: neither is dialled twice (engine.md B.10, 20).
 	members map[int64]int
 	numbers map[string]int
+	// events and buffer are the room in which a step gathers what it hands out.
+	events []Event
+	buffer []byte
 	dialling
 	// skilled are the queues that ask for skills. Day is that of the last step.
 	skilled map[int64]*queueState
@@ -33,6 +36,7 @@ type attempt struct {
 	Attempt
 	dirty   bool
 	legs    []string  // as entered in Engine.legs
+	twoLegs [2]string // room for legs, which are rarely more
 	due     time.Time // as entered in Engine.due; zero = not there
 	line    bool      // counted as a call of its queue and trunk
 	flies   bool      // counted as being dialled

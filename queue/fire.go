@@ -129,7 +129,7 @@ func (s *step) fireAgent(g *agentState, d AgentStateData) {
 		ID: s.e.domain.derive("agent.state", g.cfg.ID, g.st.Changes), Type: EventAgentState,
 		DomainID: s.e.domain.ID, At: t,
 		Subject: &Subject{Kind: "agent", ID: strconv.FormatInt(g.cfg.ID, 10)},
-		Data:    d.appendJSON(make([]byte, 0, 256)),
+		Data:    s.keep(d.appendJSON(s.e.buffer[:0])),
 	})
 }
 
@@ -183,7 +183,7 @@ func (s *step) order(a *attempt, typ EventType, o *Offer, end *hangup) {
 			kind += "." + strconv.Itoa(a.Transfers)
 		}
 	}
-	s.emitOrder(a, typ, kind, no, d.appendJSON(make([]byte, 0, 512)))
+	s.emitOrder(a, typ, kind, no, s.keep(d.appendJSON(s.e.buffer[:0])))
 }
 
 // emitOrder appends an order with its data; kind and no make its id, so they are

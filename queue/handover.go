@@ -52,7 +52,7 @@ func (s *step) fireAgentChanged(a *attempt, before *Offer) {
 		ID: s.e.domain.derive("attempt.agent_changed", a.ID, a.Transfers), Type: EventAgentChanged,
 		DomainID: s.e.domain.ID, At: t, Queue: &ref, AttemptID: a.ID,
 		Subject: &Subject{Kind: "attempt", ID: strconv.FormatInt(a.ID, 10)},
-		Data:    d.appendJSON(make([]byte, 0, 256)),
+		Data:    s.keep(d.appendJSON(s.e.buffer[:0])),
 	})
 }
 
@@ -82,7 +82,7 @@ func (s *step) orderTransfer(a *attempt, to target) {
 	default:
 		d.To = &to.number
 	}
-	s.emitOrder(a, EventSwitchTransfer, "switch.transfer", a.Transfers, d.appendJSON(make([]byte, 0, 512)))
+	s.emitOrder(a, EventSwitchTransfer, "switch.transfer", a.Transfers, s.keep(d.appendJSON(s.e.buffer[:0])))
 }
 
 // agentChangedFields are the data fields of attempt.agent_changed.

@@ -84,5 +84,8 @@ func (e *Engine) indexLegs(a *attempt) {
 			e.legs.add(id, a.ID)
 		}
 	}
+	if a.legs == nil {
+		a.legs = a.twoLegs[:0]
+	}
 	a.legs = append(a.legs[:0], ids...)
 }

@@ -1,6 +1,9 @@
 package queue
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // step is one command being carried out.
 type step struct {
@@ -12,6 +15,7 @@ type step struct {
 	// reportedTransfer: the switch has transferred already what the step carries out.
 	reportedTransfer bool
 	res              Result
+	events           []Event       // so far, in the engine's own room
 	attempts         []*attempt    // changed, in order of first change
 	agents           []*agentState // changed, in order of first change
 	queues           []*queueState // whose hoppers are to be dialled from
@@ -22,7 +26,7 @@ type step struct {
 // nothing has happened.
 func (e *Engine) Step(at time.Time, cmd Command) (Result, error) {
 	at = at.UTC().Truncate(time.Millisecond)
-	s := &step{e: e, now: at, at: at}
+	s := &step{e: e, now: at, at: at, events: e.events}
 	e.led = e.led[:0]
 	e.turnDay(day(at))
 	if err := s.carryOut(cmd); err != nil {
@@ -127,8 +131,13 @@ func (s *step) touchAgent(g *agentState) {
 	}
 }
 
-// finish brings the indexes up to date and copies what changed.
+// finish brings the indexes up to date and copies what changed and what happened.
 func (s *step) finish() {
+	if len(s.events) > 0 {
+		s.res.Events = slices.Clone(s.events)
+		clear(s.events)
+		s.e.events = s.events[:0]
+	}
 	for _, g := range s.agents {
 		g.dirty = false
 		s.e.indexAgent(g)
@@ -153,13 +162,17 @@ func (s *step) finish() {
 	}
 }
 
-// emit appends an event. Most steps cause a handful.
+// emit appends an event. The pointer is good until the next one.
 func (s *step) emit(ev Event) *Event {
-	if s.res.Events == nil {
-		s.res.Events = make([]Event, 0, 4)
-	}
-	s.res.Events = append(s.res.Events, ev)
-	return &s.res.Events[len(s.res.Events)-1]
+	s.events = append(s.events, ev)
+	return &s.events[len(s.events)-1]
+}
+
+// keep returns a copy of b, which was appended to the engine's buffer: bytes that
+// are handed out have the room that they need and no more.
+func (s *step) keep(b []byte) []byte {
+	s.e.buffer = b
+	return slices.Clone(b)
 }
 
 // later returns the instant sec seconds after t; sec 0 means never (zero).
