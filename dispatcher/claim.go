@@ -2,16 +2,18 @@ package dispatcher
 
 import (
 	"context"
+	"errors"
 	"runtime"
+	"slices"
 	"time"
 )
 
 // claimer raises claimed marks for all endpoints: what is asked for while one
 // write is under way goes into the next one together.
 type claimer struct {
-	store Store
-	term  int64
-	in    chan claimRequest
+	store   Store
+	replica int64
+	in      chan claimRequest
 }
 
 type claimRequest struct {
@@ -19,8 +21,8 @@ type claimRequest struct {
 	done  chan error
 }
 
-func newClaimer(store Store, term int64) *claimer {
-	return &claimer{store: store, term: term, in: make(chan claimRequest, 64)}
+func newClaimer(store Store, replica int64) *claimer {
+	return &claimer{store: store, replica: replica, in: make(chan claimRequest, 64)}
 }
 
 // claim returns when the marks are stored, or why they are not. After an error
@@ -59,14 +61,28 @@ func (c *claimer) run(ctx context.Context) {
 				more = false
 			}
 		}
+		c.answer(ctx, batch)
+	}
+}
+
+// answer writes a batch. Claims on endpoints that we lost are refused, and the
+// others written without them.
+func (c *claimer) answer(ctx context.Context, batch []claimRequest) {
+	for len(batch) > 0 {
 		claims := make([]Claim, len(batch))
 		for i, r := range batch {
 			claims[i] = r.claim
 		}
 		err := c.write(ctx, claims)
-		for _, r := range batch {
+		var lost *LostError
+		some := errors.As(err, &lost)
+		batch = slices.DeleteFunc(batch, func(r claimRequest) bool {
+			if some && !slices.Contains(lost.Refs, r.claim.Ref) {
+				return false
+			}
 			r.done <- err
-		}
+			return true
+		})
 	}
 }
 
@@ -77,5 +93,5 @@ const storeTimeout = 30 * time.Second
 func (c *claimer) write(ctx context.Context, claims []Claim) error {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
-	return c.store.Claim(ctx, c.term, claims)
+	return c.store.Claim(ctx, c.replica, claims)
 }

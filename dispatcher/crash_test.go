@@ -45,8 +45,8 @@ func (s *mortal) write(f func() error) error {
 	return errDead
 }
 
-func (s *mortal) Claim(ctx context.Context, term int64, claims []dispatcher.Claim) error {
-	return s.write(func() error { return s.Memory.Claim(ctx, term, claims) })
+func (s *mortal) Claim(ctx context.Context, replica int64, claims []dispatcher.Claim) error {
+	return s.write(func() error { return s.Memory.Claim(ctx, replica, claims) })
 }
 
 func (s *mortal) Settle(ctx context.Context, st dispatcher.Settlement) error {

@@ -32,31 +32,36 @@ type Store interface {
 	Backlog(ctx context.Context, ref Ref) (Backlog, error)
 	// Claim marks what is about to be sent; no two claims are of one endpoint.
 	// What does not exist any more is left out. It fails with ErrSuperseded when
-	// the term (see Lead; 0 = none) is over.
-	Claim(ctx context.Context, term int64, claims []Claim) error
+	// the replica (0 = none) is taken for dead, and with a *LostError when claims
+	// are not of the epochs of its leases; then nothing is marked.
+	Claim(ctx context.Context, replica int64, claims []Claim) error
 	// Settle writes outcomes, all or nothing. Rows for an endpoint that is gone
-	// are left out, except tries. It fails with ErrSuperseded when s.Term is
-	// over.
+	// are left out, except tries. It fails as Claim does.
 	Settle(ctx context.Context, s Settlement) error
-	// Lead waits until no other process delivers from this store, begins a term
-	// and runs deliver with its number; from that moment on no write of an
-	// earlier term succeeds. It calls waiting once if another process is at it.
-	// The context of deliver ends with ctx, or when its term is over. After an
-	// error deliver did not run.
-	Lead(ctx context.Context, waiting func(), deliver func(ctx context.Context, term int64)) error
+	// Enlist makes this process one of the replicas that deliver, under a number
+	// that no other had or will have, and runs serve. The context of serve ends
+	// with ctx, or when others took the replica for dead. Afterwards its leases
+	// are free at once. Name is for people; ttl is as in Beat. After an error
+	// serve did not run.
+	Enlist(ctx context.Context, name string, ttl time.Duration, serve func(ctx context.Context, replica int64)) error
+	// Hold prolongs the replica's life, hands back leases, strikes off replicas
+	// that are dead, and takes free leases up to the replica's share. It fails
+	// with ErrSuperseded when the replica itself was struck off. From the moment
+	// at which a lease is taken, no write of an earlier holder succeeds.
+	Hold(ctx context.Context, b Beat) (Holding, error)
 }
 
 // ErrGone says that an endpoint does not exist any more.
 var ErrGone = errors.New("the endpoint does not exist any more")
 
-// ErrSuperseded says that another process has begun to deliver.
-var ErrSuperseded = errors.New("another process delivers now")
-
 // Config says how a Dispatcher works. The zero Config is good for targets on
 // the public internet.
 type Config struct {
-	Now    func() time.Time // nil = time.Now
-	Logger *slog.Logger     // nil = slog.Default
+	// Instance names this process to people who look at the replicas. Empty =
+	// unnamed.
+	Instance string
+	Now      func() time.Time // nil = time.Now
+	Logger   *slog.Logger     // nil = slog.Default
 	// Jitter returns a number in [0,1); nil = random.
 	Jitter    func() float64
 	UserAgent string // empty = offhook
@@ -68,6 +73,9 @@ type Config struct {
 	// and 10 s.
 	PollEvery   time.Duration
 	ReloadEvery time.Duration
+	// LeaseTTL is how long other replicas wait for one of which they hear
+	// nothing; it says that it lives three times as often. Zero = 6 s.
+	LeaseTTL time.Duration
 	// DrainTimeout is how long Run waits for requests under way when it ends,
 	// and then again for their outcomes to be written. Zero = 5 s.
 	DrainTimeout time.Duration
@@ -87,13 +95,17 @@ func (c Config) withDefaults() Config {
 	if c.Jitter == nil {
 		c.Jitter = rand.Float64
 	}
+	if c.Instance == "" {
+		c.Instance = "unnamed"
+	}
 	if c.UserAgent == "" {
 		c.UserAgent = "offhook"
 	}
 	for _, d := range []struct {
 		value *time.Duration
 		usual time.Duration
-	}{{&c.PollEvery, time.Second}, {&c.ReloadEvery, 10 * time.Second}, {&c.DrainTimeout, 5 * time.Second}} {
+	}{{&c.PollEvery, time.Second}, {&c.ReloadEvery, 10 * time.Second}, {&c.DrainTimeout, 5 * time.Second},
+		{&c.LeaseTTL, 6 * time.Second}} {
 		if *d.value == 0 {
 			*d.value = d.usual
 		}
@@ -111,21 +123,22 @@ type Dispatcher struct {
 	cfg    Config
 	sender *sender
 	reload chan struct{}
-	// What Probe asks: another process delivers; when the endpoints were last
-	// looked after, in unix nanoseconds.
-	standby  atomic.Bool
+	// What Probe asks: when the endpoints were last looked after, in unix
+	// nanoseconds.
 	lastTurn atomic.Int64
 	// Of all outcomes that are not stored.
 	weight atomic.Int64
 
-	// Of the term under way; set before its workers start.
-	term    int64
+	// Of the time as one replica; set before its workers start.
+	replica int64
+	over    context.CancelFunc // ends it
 	claims  *claimer
 	settles *settler
 
 	mu      sync.Mutex
 	logs    map[int64]*eventLog
 	workers map[Ref]*worker
+	release []Lease // to be handed back
 }
 
 // New returns a Dispatcher that does nothing until Run.
@@ -184,34 +197,27 @@ func (d *Dispatcher) wake(domain int64) {
 // created, changed, enabled, disabled or deleted.
 func (d *Dispatcher) Reload() { signal(d.reload) }
 
-// Probe returns nil while Run looks after its endpoints, or waits for its turn
-// while another process delivers.
+// Probe returns nil while Run looks after its endpoints, be they none.
 func (d *Dispatcher) Probe(context.Context) error {
-	if d.standby.Load() {
-		return nil
-	}
 	last := d.lastTurn.Load()
 	if last == 0 {
 		return errors.New("deliveries have not begun")
 	}
-	if silent := d.cfg.Now().Sub(time.Unix(0, last)); silent > 3*d.cfg.ReloadEvery {
+	if silent := d.cfg.Now().Sub(time.Unix(0, last)); silent > 3*d.cfg.LeaseTTL {
 		return fmt.Errorf("the endpoints were last looked after %v ago", silent.Round(time.Second))
 	}
 	return nil
 }
 
-// Run delivers until ctx ends, as long as no other process delivers from the
-// same store; otherwise it waits for its turn. Then it starts no more requests,
-// waits for those under way, writes their outcomes, and returns nil when all is
-// quiet; each of the two takes no longer than Config.DrainTimeout. Requests
-// that took longer are on record as unknown and are sent again by the next Run.
+// Run delivers to its share of the endpoints until ctx ends: every replica that
+// runs on the same store has one. Then it starts no more requests, waits for
+// those under way, writes their outcomes, hands its endpoints over, and returns
+// nil when all is quiet; each of the two waits takes no longer than
+// Config.DrainTimeout. Requests that took longer are on record as unknown and
+// are sent again by whoever delivers next.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	waiting := func() {
-		d.standby.Store(true)
-		d.cfg.Logger.Warn("another offhook delivers from this database; waiting until it ends")
-	}
 	for ctx.Err() == nil {
-		if err := d.store.Lead(ctx, waiting, d.deliver); err != nil && ctx.Err() == nil {
+		if err := d.store.Enlist(ctx, d.cfg.Instance, d.cfg.LeaseTTL, d.serve); err != nil && ctx.Err() == nil {
 			d.cfg.Logger.Error("deliveries do not begin, trying again", "error", err)
 			sleep(ctx, time.Second)
 		}
@@ -219,16 +225,16 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	return nil
 }
 
-// deliver is one term: alone at the store, until ctx ends or another process
-// has taken over.
-func (d *Dispatcher) deliver(ctx context.Context, term int64) {
-	d.standby.Store(false)
+// serve is the time as one replica: until ctx ends or others take it for dead.
+func (d *Dispatcher) serve(ctx context.Context, replica int64) {
 	ctx, over := context.WithCancel(ctx)
 	defer over()
 	// Writing goes on for a while after ctx has ended.
 	late, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	d.term, d.claims, d.settles = term, newClaimer(d.store, term), newSettler(d.store, d.cfg, term, over)
+	d.replica, d.over, d.claims, d.settles = replica, over, newClaimer(d.store, replica), newSettler(d)
+	d.released() // what an earlier replica held is not ours to hand back
+	d.cfg.Logger.Info("delivering", "instance", d.cfg.Instance, "replica", replica)
 	var writers sync.WaitGroup
 	writers.Go(func() { d.claims.run(late) })
 	writers.Go(func() { d.settles.run(late) })
@@ -239,35 +245,64 @@ func (d *Dispatcher) deliver(ctx context.Context, term int64) {
 	writers.Wait()
 }
 
-// supervise keeps one worker an active endpoint until ctx ends, and returns
-// when all have ended.
+// supervise keeps one worker an endpoint that we hold until ctx ends, and
+// returns when all have ended. Until then it says that we live.
 func (d *Dispatcher) supervise(ctx, late context.Context) {
 	var group sync.WaitGroup
-	defer group.Wait()
+	start := func(ctx context.Context, w *worker) {
+		group.Go(func() {
+			clean := w.run(ctx, late)
+			d.ended(w, clean)
+		})
+	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	var subs []Subscription
+	var stale time.Time // when subs are to be read again
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			return
+			continue
 		case <-d.reload:
+			stale = time.Time{}
 		case <-timer.C:
 		}
-		wait := d.cfg.ReloadEvery
-		subs, err := d.active(ctx)
-		if err == nil {
-			d.lastTurn.Store(d.cfg.Now().UnixNano())
-			d.reconcile(ctx, subs, func(ctx context.Context, w *worker) {
-				group.Go(func() {
-					w.run(ctx, late)
-					d.ended(w)
-				})
-			})
+		wait := d.cfg.LeaseTTL / beats
+		if now := time.Now(); !now.Before(stale) {
+			if fresh, err := d.active(ctx); err == nil {
+				subs, stale = fresh, now.Add(d.cfg.ReloadEvery)
+			} else if ctx.Err() == nil {
+				d.cfg.Logger.Error("endpoints are not read, trying again", "error", err)
+				wait = min(wait, time.Second)
+			}
+		}
+		if held, err := d.hold(ctx); err == nil {
+			d.reconcile(ctx, subs, held, start)
+		} else if errors.Is(err, ErrSuperseded) {
+			d.superseded()
 		} else if ctx.Err() == nil {
-			d.cfg.Logger.Error("endpoints are not read, trying again", "error", err)
+			d.cfg.Logger.Error("leases are not renewed, trying again", "error", err)
 			wait = min(wait, time.Second)
 		}
 		timer.Reset(wait)
+	}
+	quiet := make(chan struct{})
+	go func() { group.Wait(); close(quiet) }()
+	d.stayAlive(late, quiet)
+}
+
+// stayAlive keeps others from taking over what is being finished, and hands over
+// what is done.
+func (d *Dispatcher) stayAlive(late context.Context, quiet <-chan struct{}) {
+	for {
+		select {
+		case <-quiet:
+			return
+		case <-d.reload: // a worker has ended
+		case <-time.After(d.cfg.LeaseTTL / beats):
+		}
+		// An error leaves it to the end, which frees all that we hold.
+		_, _ = d.hold(late)
 	}
 }
 
@@ -277,41 +312,57 @@ func (d *Dispatcher) active(ctx context.Context) ([]Subscription, error) {
 	return d.store.Active(ctx)
 }
 
-// reconcile starts, changes and stops workers, so that they are those of subs.
-func (d *Dispatcher) reconcile(ctx context.Context, subs []Subscription, start func(context.Context, *worker)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+// reconcile starts, changes and stops workers, so that they are those of the
+// endpoints in subs that we hold.
+func (d *Dispatcher) reconcile(ctx context.Context, subs []Subscription, h Holding, start func(context.Context, *worker)) {
 	active := make(map[Ref]bool, len(subs))
 	for i := range subs {
+		active[Ref{DomainID: subs[i].Endpoint.DomainID, EndpointID: subs[i].Endpoint.ID}] = true
+	}
+	held := d.workOn(h, active)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i := range subs {
+		lease, ok := held[Ref{DomainID: subs[i].Endpoint.DomainID, EndpointID: subs[i].Endpoint.ID}]
+		if !ok {
+			continue
+		}
 		t, err := newTarget(subs[i].Endpoint, d.cfg.UserAgent)
 		if err != nil {
 			d.cfg.Logger.Error("endpoint cannot be served", "endpoint", subs[i].Endpoint.ID, "error", err)
 			continue
 		}
-		active[t.ref()] = true
 		if w := d.workers[t.ref()]; w != nil {
 			w.change(t) // a worker that is ending takes no notice; ended reloads
 			continue
 		}
-		w := newWorker(d, d.logOf(t.DomainID), t)
+		w := newWorker(d, d.logOf(t.DomainID), t, lease)
 		d.workers[t.ref()] = w
 		own, cancel := context.WithCancel(ctx)
 		w.stop = cancel
 		start(own, w)
 	}
-	for ref, w := range d.workers {
-		if !active[ref] {
-			w.stop()
-		}
-	}
 }
 
-// ended forgets a worker. Its endpoint may have been enabled again meanwhile.
-func (d *Dispatcher) ended(w *worker) {
+// ended forgets a worker and hands its lease back, unless something of it may
+// still be on its way to the store. Its endpoint may have been enabled again
+// meanwhile.
+func (d *Dispatcher) ended(w *worker, clean bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	w.stop()
 	delete(d.workers, w.ref)
+	if clean {
+		d.release = append(d.release, w.lease)
+	}
+	// What is fed of a domain without workers would be kept for nobody.
+	for ref := range d.workers {
+		if ref.DomainID == w.ref.DomainID {
+			d.Reload()
+			return
+		}
+	}
+	delete(d.logs, w.ref.DomainID)
 	d.Reload()
 }
 

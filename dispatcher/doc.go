@@ -12,10 +12,14 @@
 // what follows it in its lane is held behind it. Only failures become rows of
 // their own; a success is one row in a bulk insert.
 //
-// One process at a time delivers from a store: its term (Store.Lead) is a number
-// that every claim and settlement carries, and the store refuses what comes
-// from an older one. So nothing of a killed process is written after the next
-// one has read where things stand.
+// Any number of processes deliver from one store, the replicas. Each endpoint
+// has a lease, which one replica holds at a time (lease.go): every few seconds a
+// replica says that it lives, takes its share of what is free, and hands back
+// what is more. Every claim and settlement carries the lease's epoch, and the
+// store refuses what comes from an older one, so that nothing of a replica that
+// was killed or cut off is written after the next one has read where things
+// stand. The promise does not depend on it: two that sent at once would send an
+// event twice, each time in order, and both requests have their row.
 //
 // Decisions are pure functions in files of their own: schedule.go, outcome.go,
 // sign.go, guard.go, match.go, lane.go. The machinery around them: log.go reads

@@ -7,8 +7,9 @@ import (
 
 // drain ends the sending: no new requests, those under way may finish, what was
 // claimed and not sent is parked, so that the next run need not take it for
-// lost. It returns when everything is stored, or late has ended.
-func (w *worker) drain(late context.Context) {
+// lost. It returns true when everything is stored, and false when late has ended
+// before, or when the lease is lost: then nothing is to be stored.
+func (w *worker) drain(late context.Context) bool {
 	w.beginStop()
 	grace := time.AfterFunc(w.d.cfg.DrainTimeout, w.abort)
 	defer grace.Stop()
@@ -18,12 +19,16 @@ func (w *worker) drain(late context.Context) {
 	w.abort()
 	w.release()
 	for !w.isSaved() {
+		if w.isLost() {
+			return false
+		}
 		select {
 		case <-w.wake:
 		case <-late.Done():
-			return
+			return false
 		}
 	}
+	return !w.isLost()
 }
 
 func (w *worker) beginStop() {

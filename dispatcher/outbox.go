@@ -35,6 +35,10 @@ func (w *worker) collect(s *Settlement) part {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.listed = false
+	if w.lost {
+		return part{worker: w}
+	}
+	s.Leases = append(s.Leases, w.lease)
 	p := part{worker: w, items: w.dirty, tries: len(w.tries), settled: w.settledNow()}
 	for i := range w.tries {
 		p.weight += w.tries[i].weight()

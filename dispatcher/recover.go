@@ -25,13 +25,13 @@ import (
 //
 // Parked events that were claimed for a next try are treated the same: an
 // unknown try, due at once, at their old place in their lane.
-func (w *worker) recover(ctx context.Context) error {
+func (w *worker) recover(ctx, late context.Context) error {
 	b, err := w.d.store.Backlog(ctx, w.ref)
 	if err != nil {
 		return err
 	}
 	now := w.d.cfg.Now().UTC().Truncate(time.Microsecond)
-	s := Settlement{Term: w.d.term, At: now}
+	s := Settlement{Replica: w.d.replica, Leases: []Lease{w.lease}, At: now}
 	if err := w.lostParked(ctx, &b, &s); err != nil {
 		return err
 	}
@@ -42,7 +42,8 @@ func (w *worker) recover(ctx context.Context) error {
 		s.Cursors = []Cursor{{Ref: w.ref, Settled: b.Claimed}}
 	}
 	if len(s.Park)+len(s.Cursors) > 0 {
-		if err := w.d.store.Settle(ctx, s); err != nil {
+		// Not ctx: whether it was written must be known when we stop.
+		if err := w.d.settles.writeOnce(late, s); err != nil {
 			return err
 		}
 		w.logger.Info("endpoint recovered", "sent_again", len(s.Tries))

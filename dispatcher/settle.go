@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,21 +20,21 @@ const (
 // other: the outcomes of a lane reach the store in the order in which they
 // happened, so that what is stored of a lane is always a beginning of it.
 type settler struct {
-	store  Store
-	term   int64
-	over   func() // ends the term: another process delivers now
-	now    func() time.Time
-	logger *slog.Logger
-	kick   chan struct{} // there is something
-	full   chan struct{} // there is enough
-	count  atomic.Int64
+	store      Store
+	replica    int64
+	superseded func() // others take us for dead
+	now        func() time.Time
+	logger     *slog.Logger
+	kick       chan struct{} // there is something
+	full       chan struct{} // there is enough
+	count      atomic.Int64
 
 	mu    sync.Mutex
 	dirty []*worker
 }
 
-func newSettler(store Store, cfg Config, term int64, over func()) *settler {
-	return &settler{store: store, term: term, over: over, now: cfg.Now, logger: cfg.Logger,
+func newSettler(d *Dispatcher) *settler {
+	return &settler{store: d.store, replica: d.replica, superseded: d.superseded, now: d.cfg.Now, logger: d.cfg.Logger,
 		kick: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 }
 
@@ -91,12 +92,12 @@ func (s *settler) flush(ctx context.Context) {
 	case <-s.full:
 	default:
 	}
-	batch := Settlement{Term: s.term, At: s.now().UTC()}
+	batch := Settlement{Replica: s.replica, At: s.now().UTC()}
 	parts := make([]part, 0, len(workers))
 	for _, w := range workers {
 		parts = append(parts, w.collect(&batch))
 	}
-	if !s.write(ctx, batch) {
+	if parts = s.write(ctx, batch, parts); parts == nil {
 		return
 	}
 	for _, p := range parts {
@@ -104,25 +105,37 @@ func (s *settler) flush(ctx context.Context) {
 	}
 }
 
-// write repeats until the store has taken the batch; false when ctx ended
-// before. A batch whose commit was lost on the way is written twice, which is
-// the same as once.
-func (s *settler) write(ctx context.Context, batch Settlement) bool {
+// write repeats until the store has taken the batch, and returns the parts that
+// were written: what belongs to an endpoint that we lost is left out. It returns
+// none when ctx ended before, or when nothing of ours is taken any more. A batch
+// whose commit was lost on the way is written twice, which is the same as once.
+func (s *settler) write(ctx context.Context, batch Settlement, parts []part) []part {
 	wait := 50 * time.Millisecond
 	for {
 		err := s.writeOnce(ctx, batch)
-		if err == nil {
-			return true
-		}
-		if ctx.Err() != nil {
-			return false
-		}
-		if errors.Is(err, ErrSuperseded) {
-			s.over() // whoever delivers now takes these for unknown
+		var lost *LostError
+		switch {
+		case err == nil:
+			return parts
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, ErrSuperseded):
+			s.superseded() // whoever delivers now takes these for unknown
+			return nil
+		case errors.As(err, &lost):
+			parts = slices.DeleteFunc(parts, func(p part) bool {
+				gone := slices.Contains(lost.Refs, p.worker.ref)
+				if gone {
+					p.worker.lose()
+				}
+				return gone
+			})
+			batch = batch.without(lost.Refs)
+			continue
 		}
 		s.logger.Error("outcomes are not written, trying again", "outcomes", len(batch.Tries), "error", err)
 		if !sleep(ctx, wait) {
-			return false
+			return nil
 		}
 		wait = min(2*wait, 2*time.Second)
 	}

@@ -59,6 +59,8 @@ type Backlog struct {
 // Claim marks events that are about to be sent.
 type Claim struct {
 	Ref
+	// Epoch is that of the lease it relies on; 0 for none.
+	Epoch int64
 	// Upto raises the cursor's claimed mark; the zero Position leaves it. For, if
 	// not empty, is kept as what the endpoint is subscribed to from now on.
 	Upto Position
@@ -70,9 +72,12 @@ type Claim struct {
 // Settlement is one bulk write of outcomes. Writing it twice is the same as
 // writing it once: a commit whose answer was lost is simply repeated.
 type Settlement struct {
-	// Term is the one that Lead began; 0 for tries that belong to none.
-	Term  int64
-	Tries []Try
+	// Replica is who writes, and Leases are those that the settlement relies on,
+	// one for each of its endpoints. Zero for tries that belong to no replica's
+	// work.
+	Replica int64
+	Leases  []Lease
+	Tries   []Try
 	// Park are rows to insert or replace, Unpark rows to delete; no event is in
 	// both.
 	Park   []Parked

@@ -27,6 +27,7 @@ const (
 type worker struct {
 	d      *Dispatcher
 	ref    Ref
+	lease  Lease
 	log    *eventLog
 	logger *slog.Logger
 	wake   chan struct{}
@@ -53,6 +54,7 @@ type worker struct {
 	lastDone   time.Time // when a sender began or ended its work last
 	stalled    bool      // the reader waits for a sender
 	stopping   bool
+	lost       bool // the lease is somebody else's
 	health     Health
 	breaker    breaker
 	probe      *item // what is sent while the breaker is half open
@@ -72,8 +74,8 @@ type worker struct {
 	settled Position // as stored
 }
 
-func newWorker(d *Dispatcher, log *eventLog, t *target) *worker {
-	w := &worker{d: d, ref: t.ref(), log: log, target: t, lanes: newLaneSet(t.OrderWait),
+func newWorker(d *Dispatcher, log *eventLog, t *target, lease Lease) *worker {
+	w := &worker{d: d, ref: t.ref(), lease: lease, log: log, target: t, lanes: newLaneSet(t.OrderWait),
 		logger: d.cfg.Logger.With("endpoint", t.ID), wake: make(chan struct{}, 1),
 		health: t.Health, told: true, prevs: prevFinder{store: d.store, last: map[int64]int{}}}
 	w.sending, w.abort = context.WithCancel(context.Background())
@@ -95,15 +97,17 @@ func (w *worker) change(t *target) {
 	signal(w.wake)
 }
 
-// run delivers until ctx ends or the endpoint is gone; late ends later.
-func (w *worker) run(ctx, late context.Context) {
+// run delivers until ctx ends, the endpoint is gone or the lease is lost; late
+// ends later. It returns true when nothing of it is left to be written.
+func (w *worker) run(ctx, late context.Context) (clean bool) {
 	defer w.abort()
-	if !w.start(ctx) {
-		return
+	if begun, clean := w.start(ctx, late); !begun {
+		return clean
 	}
 	for wait := time.Duration(0); ctx.Err() == nil && !w.isStopping(); {
 		worked, again, err := w.step(ctx, late)
 		switch {
+		case err != nil && w.refused(err):
 		case err != nil && ctx.Err() == nil:
 			w.logger.Error("endpoint makes no progress, trying again", "error", err)
 			wait = min(max(2*wait, 100*time.Millisecond), 5*time.Second)
@@ -114,25 +118,29 @@ func (w *worker) run(ctx, late context.Context) {
 			w.rest(ctx, again)
 		}
 	}
-	w.drain(late)
+	return w.drain(late)
 }
 
-// start recovers from whatever the last run left; false when ctx ended before,
-// or the endpoint does not exist any more.
-func (w *worker) start(ctx context.Context) bool {
+// start recovers from whatever the last run left. Begun is false when ctx ended
+// before, or the endpoint does not exist any more or is not ours; clean then
+// says that nothing is left to be written.
+func (w *worker) start(ctx, late context.Context) (begun, clean bool) {
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		err := w.recover(ctx)
+		err := w.recover(ctx, late)
 		if err == nil {
-			return true
+			return true, false
 		}
 		if errors.Is(err, ErrGone) {
-			return false
+			return false, true
+		}
+		if w.refused(err) {
+			return false, false
 		}
 		if ctx.Err() == nil {
 			w.logger.Error("endpoint is not recovered, trying again", "error", err)
 		}
 		if !sleep(ctx, wait) {
-			return false
+			return false, false
 		}
 	}
 }
@@ -178,7 +186,7 @@ func (w *worker) readOn(ctx, late context.Context) (bool, time.Time, error) {
 			return false, time.Time{}, err
 		}
 		// Not ctx: whether the mark was raised must be known when we stop.
-		claim := Claim{Ref: w.ref, Upto: upto}
+		claim := Claim{Ref: w.ref, Epoch: w.lease.Epoch, Upto: upto}
 		if t.claim != w.claimedFor {
 			claim.For = t.claim
 		}
@@ -304,7 +312,7 @@ func (w *worker) fetch(ctx, late context.Context, t *target, items []*item) erro
 	if err := w.prevs.look(ctx, t, found); err != nil {
 		return err
 	}
-	return w.d.claims.claim(late, Claim{Ref: w.ref, Parked: seqs})
+	return w.d.claims.claim(late, Claim{Ref: w.ref, Epoch: w.lease.Epoch, Parked: seqs})
 }
 
 // rest waits until something may have changed, and no longer than a poll: what
@@ -334,6 +342,12 @@ func (w *worker) rest(ctx context.Context, again time.Time) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+}
+
+func (w *worker) isLost() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lost
 }
 
 func (w *worker) isStopping() bool {

@@ -55,11 +55,11 @@ type unclaimed struct {
 	fails atomic.Int64
 }
 
-func (s *unclaimed) Claim(ctx context.Context, term int64, claims []dispatcher.Claim) error {
+func (s *unclaimed) Claim(ctx context.Context, replica int64, claims []dispatcher.Claim) error {
 	if s.fails.Add(-1) >= 0 {
 		return errors.New("the database is away")
 	}
-	return s.Memory.Claim(ctx, term, claims)
+	return s.Memory.Claim(ctx, replica, claims)
 }
 
 func TestPrevSequenceAfterAClaimThatFailed(t *testing.T) {

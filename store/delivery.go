@@ -135,11 +135,13 @@ FROM unnest($1::bigint[], $2::uuid[], $3::bigint[]) AS w (domain_id, endpoint_id
 WHERE p.domain_id = w.domain_id AND p.endpoint_id = w.endpoint_id AND p.seq = w.seq`
 
 // Claim marks what is about to be sent, in one round trip.
-func (d *Delivery) Claim(ctx context.Context, term int64, claims []dispatcher.Claim) error {
+func (d *Delivery) Claim(ctx context.Context, replica int64, claims []dispatcher.Claim) error {
 	var cursors, parked placeColumns
 	var claimedFor []string
+	leases := make([]dispatcher.Lease, len(claims))
 	for i := range claims {
 		c := &claims[i]
+		leases[i] = dispatcher.Lease{Ref: c.Ref, Epoch: c.Epoch}
 		if c.Upto.Seq > 0 {
 			cursors.add(c.Ref, c.Upto)
 			claimedFor = append(claimedFor, c.For)
@@ -148,8 +150,8 @@ func (d *Delivery) Claim(ctx context.Context, term int64, claims []dispatcher.Cl
 			parked.add(c.Ref, dispatcher.Position{Seq: seq})
 		}
 	}
-	batch := &pgx.Batch{}
-	fence(batch, term)
+	batch, guard := &pgx.Batch{}, newFence(replica, leases)
+	guard.queue(batch)
 	if len(cursors.seq) > 0 {
 		batch.Queue(claimCursors, cursors.domain, cursors.endpoint, cursors.at, cursors.seq, claimedFor)
 	}
@@ -160,7 +162,7 @@ func (d *Delivery) Claim(ctx context.Context, term int64, claims []dispatcher.Cl
 		return nil
 	}
 	if err := d.pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("claim deliveries: %w", superseded(err))
+		return fmt.Errorf("claim deliveries: %w", guard.meaning(ctx, d, err))
 	}
 	return nil
 }

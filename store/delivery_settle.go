@@ -58,29 +58,30 @@ DELETE FROM parked p
 USING unnest($1::bigint[], $2::uuid[], $3::bigint[]) AS u (domain_id, endpoint_id, seq)
 WHERE p.domain_id = u.domain_id AND p.endpoint_id = u.endpoint_id AND p.seq = u.seq`
 
-// Settle writes outcomes in one transaction, unless their term is over. Many
-// tries go by COPY, which takes a third of the time of an insert but knows no
-// repetition: when a try turns out to be there, the settlement was committed
+// Settle writes outcomes in one transaction, unless their writer lost a lease.
+// Many tries go by COPY, which takes a third of the time of an insert but knows
+// no repetition: when a try turns out to be there, the settlement was committed
 // before and only its answer was lost, and the insert passes over what is there.
 func (d *Delivery) Settle(ctx context.Context, s dispatcher.Settlement) error {
+	guard := newFence(s.Replica, s.Leases)
 	if len(s.Tries) >= copyFrom {
-		err := d.settleInTx(ctx, s, true)
+		err := d.settleInTx(ctx, s, guard, true)
 		if err == nil {
 			return nil
 		}
 		var pg *pgconn.PgError
 		if !errors.As(err, &pg) || pg.Code != uniqueViolation {
-			return fmt.Errorf("settle deliveries: %w", superseded(err))
+			return fmt.Errorf("settle deliveries: %w", guard.meaning(ctx, d, err))
 		}
 	}
 	var err error
-	if batch := settlement(s, false); len(s.Notices) > 0 {
-		err = d.settleInTx(ctx, s, false)
+	if batch := settlement(s, guard, false); len(s.Notices) > 0 {
+		err = d.settleInTx(ctx, s, guard, false)
 	} else if batch.Len() > 0 {
 		err = d.pool.SendBatch(ctx, batch).Close() // one round trip, and a transaction of its own
 	}
 	if err != nil {
-		return fmt.Errorf("settle deliveries: %w", superseded(err))
+		return fmt.Errorf("settle deliveries: %w", guard.meaning(ctx, d, err))
 	}
 	return nil
 }
@@ -88,7 +89,7 @@ func (d *Delivery) Settle(ctx context.Context, s dispatcher.Settlement) error {
 const uniqueViolation = "23505"
 
 // settleInTx is for what takes more than one round trip.
-func (d *Delivery) settleInTx(ctx context.Context, s dispatcher.Settlement, byCopy bool) error {
+func (d *Delivery) settleInTx(ctx context.Context, s dispatcher.Settlement, guard *fence, byCopy bool) error {
 	return pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		if byCopy {
 			rows := make([][]any, len(s.Tries))
@@ -99,7 +100,7 @@ func (d *Delivery) settleInTx(ctx context.Context, s dispatcher.Settlement, byCo
 				return err
 			}
 		}
-		if batch := settlement(s, byCopy); batch.Len() > 0 {
+		if batch := settlement(s, guard, byCopy); batch.Len() > 0 {
 			if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 				return err
 			}
@@ -110,9 +111,9 @@ func (d *Delivery) settleInTx(ctx context.Context, s dispatcher.Settlement, byCo
 
 // settlement is everything but the notices, and but the tries if they were
 // copied. Endpoints are touched before cursors, as everywhere in this package.
-func settlement(s dispatcher.Settlement, copied bool) *pgx.Batch {
+func settlement(s dispatcher.Settlement, guard *fence, copied bool) *pgx.Batch {
 	batch := &pgx.Batch{}
-	fence(batch, s.Term)
+	guard.queue(batch)
 	if !copied {
 		queueTries(batch, s.Tries)
 	}

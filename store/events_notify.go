@@ -35,6 +35,9 @@ func (n *Notifier) Wake() {
 
 const notify = `SELECT pg_notify('offhook_log', '')`
 
+// notifyEndpoints says that an endpoint was changed, or that a lease may be free.
+const notifyEndpoints = `SELECT pg_notify('offhook_endpoints', '')`
+
 // Run sends at most one hint every 75 ms, until ctx ends; then it returns nil.
 // A hint that cannot be sent is dropped: the others poll.
 func (n *Notifier) Run(ctx context.Context) error {
@@ -58,15 +61,23 @@ func (n *Notifier) Run(ctx context.Context) error {
 	}
 }
 
-// Listen calls hint whenever some replica, perhaps this one, says that it
-// committed, and once after each (re)connection, because hints were lost
+// Hints are called by Listen; they must not block.
+type Hints struct {
+	// Log: something was committed to a log.
+	Log func()
+	// Endpoints: an endpoint was changed, or a lease may be free.
+	Endpoints func()
+}
+
+// Listen calls hints whenever some replica, perhaps this one, says that there is
+// something, and all once after each (re)connection, because hints were lost
 // meanwhile. It holds one connection of the pool, makes a lost one again by
-// itself, and returns nil when ctx ends. hint must not block.
-func (s *Store) Listen(ctx context.Context, hint func()) error {
+// itself, and returns nil when ctx ends.
+func (s *Store) Listen(ctx context.Context, hints Hints) error {
 	for ctx.Err() == nil {
 		// Only the end of ctx or a lost connection ends this; both are handled
 		// by looking at ctx.
-		_ = s.listenOnce(ctx, hint)
+		_ = s.listenOnce(ctx, hints)
 		select {
 		case <-ctx.Done():
 		case <-time.After(relistenAfter):
@@ -75,7 +86,7 @@ func (s *Store) Listen(ctx context.Context, hint func()) error {
 	return nil
 }
 
-func (s *Store) listenOnce(ctx context.Context, hint func()) error {
+func (s *Store) listenOnce(ctx context.Context, hints Hints) error {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -87,14 +98,20 @@ func (s *Store) listenOnce(ctx context.Context, hint func()) error {
 		defer cancel()
 		_ = conn.Close(ctx)
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN offhook_log"); err != nil {
+	if _, err := conn.Exec(ctx, "LISTEN offhook_log; LISTEN offhook_endpoints"); err != nil {
 		return err
 	}
-	hint()
+	hints.Log()
+	hints.Endpoints()
 	for {
-		if _, err := conn.WaitForNotification(ctx); err != nil {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
 			return err
 		}
-		hint()
+		if n.Channel == "offhook_endpoints" {
+			hints.Endpoints()
+		} else {
+			hints.Log()
+		}
 	}
 }

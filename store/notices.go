@@ -37,9 +37,11 @@ func appendNotices(ctx context.Context, tx pgx.Tx, at time.Time, notices ...queu
 		}
 	}
 	// Rare enough to be part of the transaction: see notifyEvery.
-	_, err := tx.Exec(ctx, notify)
+	_, err := tx.Exec(ctx, notifyBoth)
 	return err
 }
+
+const notifyBoth = `SELECT pg_notify('offhook_log', ''), pg_notify('offhook_endpoints', '')`
 
 // Who writes a settlement again does so within minutes. The bound prunes
 // partitions, of which there may be one for each of 400 days.

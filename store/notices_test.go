@@ -94,7 +94,9 @@ func TestNoticesBesideADesk(t *testing.T) {
 	hints := make(chan struct{}, 100)
 	ctx, cancel := context.WithCancel(t.Context())
 	var listening sync.WaitGroup
-	listening.Go(func() { _ = store.New(pool).Listen(ctx, func() { hints <- struct{}{} }) })
+	listening.Go(func() {
+		_ = store.New(pool).Listen(ctx, store.Hints{Log: func() { hints <- struct{}{} }, Endpoints: func() {}})
+	})
 	defer listening.Wait()
 	defer cancel()
 	<-hints // connected

@@ -71,13 +71,17 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 // them at run time, one made for every call costs more than the reading. The
 // tables of current state are short and full of dead rows; a planner that saw
 // them short would read them whole, so it is told to use the index. Compiling
-// never pays for such statements. And a process that is halted in the middle of
-// a transaction must not keep a domain's head from the other replicas.
+// never pays for such statements. And a process that is halted or cut off in the
+// middle of a transaction must not keep a domain's head, or an endpoint, from the
+// other replicas.
 const sessionSettings = `
 SELECT set_config('plan_cache_mode', 'force_generic_plan', false),
        set_config('enable_seqscan', 'off', false),
        set_config('jit', 'off', false),
-       set_config('idle_in_transaction_session_timeout', '30s', false)`
+       set_config('idle_in_transaction_session_timeout', '10s', false),
+       set_config('tcp_keepalives_idle', '5', false),
+       set_config('tcp_keepalives_interval', '2', false),
+       set_config('tcp_keepalives_count', '3', false)`
 
 func setUpSession(ctx context.Context, conn *pgx.Conn) error {
 	_, err := conn.Exec(ctx, sessionSettings)

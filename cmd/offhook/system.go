@@ -128,7 +128,9 @@ func (s *system) Run(ctx context.Context) error {
 	delivery := stage{
 		s.dispatcher.Run,
 		s.notifier.Run,
-		func(ctx context.Context) error { return s.cfg.db.Listen(ctx, s.dispatcher.Wake) },
+		func(ctx context.Context) error {
+			return s.cfg.db.Listen(ctx, store.Hints{Log: s.dispatcher.Wake, Endpoints: s.dispatcher.Reload})
+		},
 		s.upkeep,
 	}
 	return runStages(ctx, intake, desks, delivery)

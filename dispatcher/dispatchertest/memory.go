@@ -24,8 +24,7 @@ type Memory struct {
 	tries     []dispatcher.Try
 	known     map[tryKey]bool // those in tries
 	calls     map[string]int
-	term      int64 // the last that began
-	led       bool  // it is under way
+	replicas
 }
 
 type endpoint struct {
@@ -188,13 +187,17 @@ func (m *Memory) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Ba
 }
 
 // Claim implements dispatcher.Store.
-func (m *Memory) Claim(ctx context.Context, term int64, claims []dispatcher.Claim) error {
+func (m *Memory) Claim(ctx context.Context, replica int64, claims []dispatcher.Claim) error {
 	defer m.lock("Claim")()
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if term != 0 && term != m.term {
-		return dispatcher.ErrSuperseded
+	leases := make([]dispatcher.Lease, len(claims))
+	for i, c := range claims {
+		leases[i] = dispatcher.Lease{Ref: c.Ref, Epoch: c.Epoch}
+	}
+	if err := m.fence(replica, leases); err != nil {
+		return err
 	}
 	for _, c := range claims {
 		e := m.endpoints[c.Ref]
@@ -223,8 +226,8 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if s.Term != 0 && s.Term != m.term {
-		return dispatcher.ErrSuperseded
+	if err := m.fence(s.Replica, s.Leases); err != nil {
+		return err
 	}
 	for _, t := range s.Tries {
 		if key := (tryKey{t.DomainID, t.EndpointID, t.Seq, t.Number, t.StartedAt.UnixNano()}); !m.known[key] {
@@ -292,38 +295,6 @@ func (m *Memory) tell(at time.Time, notices []queue.Notice) {
 		}
 		m.logs[ev.DomainID] = append(log, ev)
 	}
-}
-
-// Lead implements dispatcher.Store.
-func (m *Memory) Lead(ctx context.Context, waiting func(), deliver func(context.Context, int64)) error {
-	for tell := waiting; !m.takeLead(); tell = func() {} {
-		tell()
-		select {
-		case <-time.After(time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	defer m.endLead()
-	deliver(ctx, m.term)
-	return nil
-}
-
-func (m *Memory) takeLead() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.led {
-		return false
-	}
-	m.led = true
-	m.term++
-	return true
-}
-
-func (m *Memory) endLead() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.led = false
 }
 
 // tryKey is what tells tries apart.

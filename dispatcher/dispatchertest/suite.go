@@ -45,8 +45,10 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"what an endpoint was claimed for is kept":    testClaimedFor,
 		"notices are on the log once":                 testNotices,
 		"an endpoint that is gone takes nothing":      testGone,
-		"one leads at a time":                         testLead,
-		"what is late from an older term is refused":  testLateWrites,
+		"replicas share the endpoints":                testShares,
+		"a dead replica is struck off":                testDeadReplica,
+		"who ends leaves nothing behind":              testResign,
+		"what is late from an older epoch is refused": testLateWrites,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
