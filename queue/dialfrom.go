@@ -56,6 +56,7 @@ func (s *step) dialFrom(q *queueState) {
 	if !q.cfg.Enabled || q.cfg.Type == Offline {
 		return
 	}
+	s.e.setDue(q, s.paceAgain(q))
 	for i, short := 0, 0; i < len(h.members) && short < passesALook && s.wanted(q) > 0 && s.e.Stocked() > 0; {
 		if !s.hasLine(q, s.queueLine(q)) {
 			return
@@ -101,12 +102,6 @@ func (s *step) wanted(q *queueState) int {
 	}
 }
 
-// linesFor is how many more members a predictive queue dials now: one for each
-// agent who is free and has nobody under way to him.
-func (s *step) linesFor(q *queueState) int {
-	return q.free - q.hopper.flying - q.waiting
-}
-
 // What became of a member of the hopper.
 type verdict int
 
@@ -145,6 +140,9 @@ func (s *step) dialMember(q *queueState, m *Member) verdict {
 	c.AttemptID, _ = s.e.fresh() // there is one: see dialFrom
 	a := s.begin(q, g, c, l.trunk)
 	s.openMember(m, a)
+	if q.cfg.Type == Predictive {
+		q.pace.left--
+	}
 	return memberTaken
 }
 

@@ -31,6 +31,8 @@ type pace struct {
 	*pacing.Pacer
 	at       time.Time // of the last decision
 	decision pacing.Decision
+	left     int  // lines that the decision still allows
+	shared   bool // some of the agents serve another predictive queue, too
 	dirty    bool
 }
 

@@ -24,6 +24,7 @@ type simulateOptions struct {
 	runs           int
 	seed           uint64
 	trace, format  string
+	dial           dialOptions
 	given          func(flag string) bool
 }
 
@@ -33,16 +34,18 @@ func newSimulateCommand() *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:   "simulate",
-		Short: "Ask what so many agents would do to waits, abandonment and occupancy, in virtual time",
-		Long: `simulate plays days of an inbound queue on the engine itself, in virtual time:
-no server, no database. Callers come by chance, or, with --trace, as they came:
-a CSV with a header and one row a call, columns arrival_s and service_s, and, if
-you have them, patience_s and priority. Times are 90s, 3m or plain seconds.
+		Short: "Ask what so many agents would do to waits, drops and occupancy, in virtual time",
+		Long: `simulate plays days of a queue on the engine itself, in virtual time. Callers
+of an inbound queue come by chance, or, with --trace, as they came: a CSV with
+a header and one row a call, columns arrival_s and service_s, and, if you have
+them, patience_s and priority. A predictive, progressive or preview queue dials
+a list without an end, and --live of the calls reach a person.
 
-The figures come with the 95 % interval of their mean over the runs. On a
-terminal they are a table, in a pipe JSON. With --trace and --format csv every
-row of the trace comes back, in its order, with outcome and wait_s.`,
+The figures come with the 95 % interval of their mean over the runs: a table on
+a terminal, JSON in a pipe. With --trace and --format csv every row of the trace
+comes back, in its order, with outcome and wait_s. Times: 90s, 3m or seconds.`,
 		Example: `  offhook simulate --agents 14 --arrivals 200 --aht 3m --patience 5m
+  offhook simulate --type predictive --agents 20 --live 0.25 --aht 2m --wrap-up 20
   offhook simulate --trace calls.csv --agents 4 --format csv > waits.csv`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -69,6 +72,7 @@ row of the trace comes back, in its order, with outcome and wait_s.`,
 	f.Uint64Var(&opt.seed, "seed", 1, "decides all that looks like chance")
 	f.StringVar(&opt.trace, "trace", "", "CSV `FILE` with calls as they came; - is standard input")
 	f.StringVar(&opt.format, "format", "", "table, json or csv (default table on a terminal, else json)")
+	opt.dial.flags(f)
 	return cmd
 }
 
@@ -77,6 +81,9 @@ var ofTrace = []string{"arrivals", "aht", "aht-cv", "service", "for", "warm-up",
 
 // check refuses what cannot be simulated.
 func (opt *simulateOptions) check() error {
+	if err := opt.checkDial(); err != nil {
+		return err
+	}
 	const month = span(30 * 24 * time.Hour)
 	talk := opt.aht - opt.wrapUp
 	if opt.trace != "" {

@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/queue/sim"
 )
 
@@ -34,6 +35,14 @@ type simulateSettings struct {
 	WarmUp    *float64 `json:"warm_up_s"`
 	Runs      int      `json:"runs"`
 	Seed      uint64   `json:"seed"`
+
+	Type     queue.Type `json:"type"`
+	Live     *float64   `json:"live"` // this and the rest: diallers only
+	Machines *float64   `json:"machines"`
+	Failing  *float64   `json:"failing"`
+	Target   *float64   `json:"target_percent"`
+	Maximum  *float64   `json:"maximum_percent"`
+	PerAgent *int       `json:"progressive_count"`
 }
 
 func (s span) seconds() *float64 {
@@ -43,7 +52,7 @@ func (s span) seconds() *float64 {
 
 func (opt *simulateOptions) common() simulateSettings {
 	s := simulateSettings{
-		Agents: opt.agents, Ring: *opt.ring.seconds(), WrapUp: *opt.wrapUp.seconds(), Threshold: *opt.threshold.seconds(),
+		Type: queue.Type(opt.dial.typ), Agents: opt.agents, Ring: *opt.ring.seconds(), WrapUp: *opt.wrapUp.seconds(), Threshold: *opt.threshold.seconds(),
 		Runs: 1, Seed: opt.seed,
 	}
 	if opt.patience > 0 {
@@ -79,10 +88,10 @@ type figure struct {
 	High *float64 `json:"high"`
 }
 
-func figures(tallies []sim.Tally) []figure {
+func figures[T any](measures []sim.Measure[T], tallies []T) []figure {
 	values := make([]float64, len(tallies))
-	all := make([]figure, 0, len(sim.Measures))
-	for _, m := range sim.Measures {
+	all := make([]figure, 0, len(measures))
+	for _, m := range measures {
 		for i := range tallies {
 			values[i] = m.Of(&tallies[i])
 		}
@@ -107,8 +116,7 @@ func number(x float64) *float64 {
 	return &x
 }
 
-func printFigures(out io.Writer, opt *simulateOptions, settings simulateSettings, tallies []sim.Tally) error {
-	all := figures(tallies)
+func printFigures(out io.Writer, opt *simulateOptions, settings simulateSettings, all []figure) error {
 	switch opt.format {
 	case "json":
 		named := make(map[string]figure, len(all))
@@ -149,7 +157,11 @@ var labels = map[string]string{
 	"service_level":   "service level 1: answered in time, of all",
 	"service_level_2": "2: of all but early hang-ups", "service_level_3": "3: of those answered",
 	"service_level_4": "4: early hang-ups count as good",
-	"occupancy":       "occupancy, with ring", "mean_queue_length": "mean queue length", "aht_s": "handling time", "traffic": "traffic",
+	"lines":           "lines dialled", "persons": "people who answered", "connected": "connected in time", "dropped": "dropped",
+	"hit_rate": "people of all lines", "drop_rate": "dropped of all people but early hang-ups",
+	"talk_per_hour_min": "talk of an agent in an hour", "connected_per_agent_hour": "connected per agent and hour",
+	"lines_per_agent_hour": "lines per agent and hour",
+	"occupancy":            "occupancy, with ring", "mean_queue_length": "mean queue length", "aht_s": "handling time", "traffic": "traffic",
 }
 
 // printTable is for people: shares in per cent, and what the names mean.
@@ -188,6 +200,9 @@ func (f *figure) show(x *float64) string {
 
 func (opt *simulateOptions) headline(s simulateSettings) string {
 	text := fmt.Sprintf("agents %d, ", s.Agents)
+	if opt.dials() {
+		return text + opt.dialHeadline(s)
+	}
 	if s.Trace != nil {
 		text += fmt.Sprintf("%d calls of %s", *s.Calls, *s.Trace)
 	} else {

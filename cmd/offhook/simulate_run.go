@@ -25,36 +25,41 @@ func simulate(cmd *cobra.Command, opt *simulateOptions) error {
 			opt.format = "table"
 		}
 	}
-	if opt.trace != "" {
+	switch {
+	case opt.dials():
+		return simulateDialler(cmd, opt)
+	case opt.trace != "":
 		return simulateTrace(cmd, opt)
 	}
 	expected := opt.arrivals * time.Duration(opt.length+opt.warmUp).Hours() * float64(opt.runs)
 	meter := newMeter(cmd.Context(), cmd.ErrOrStderr(), int64(expected))
-	tallies, err := playRuns(opt, meter)
+	floor := opt.floor()
+	floor.From, floor.To = time.Duration(opt.warmUp), time.Duration(opt.warmUp+opt.length)
+	tallies, err := playRuns(meter.ctx, opt.runs, func(run int) (sim.Tally, error) {
+		return floor.Run(meter.count(opt.traffic(run).Callers()), nil)
+	})
 	meter.done()
 	if err != nil {
 		return err
 	}
-	return printFigures(out, opt, opt.settings(), tallies)
+	return printFigures(out, opt, opt.settings(), figures(sim.Measures, tallies))
 }
 
 // playRuns plays the runs, as many at a time as there are cores. Which core
 // plays which does not matter to what comes out.
-func playRuns(opt *simulateOptions, meter *meter) ([]sim.Tally, error) {
-	tallies, errs := make([]sim.Tally, opt.runs), make([]error, opt.runs)
-	floor := opt.floor()
-	floor.From, floor.To = time.Duration(opt.warmUp), time.Duration(opt.warmUp+opt.length)
+func playRuns[T any](ctx context.Context, runs int, play func(run int) (T, error)) ([]T, error) {
+	tallies, errs := make([]T, runs), make([]error, runs)
 	var next atomic.Int64
 	var working sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), opt.runs) {
+	for range min(runtime.GOMAXPROCS(0), runs) {
 		working.Go(func() {
-			for i := int(next.Add(1)) - 1; i < opt.runs && meter.ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				tallies[i], errs[i] = floor.Run(meter.count(opt.traffic(i).Callers()), nil)
+			for i := int(next.Add(1)) - 1; i < runs && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				tallies[i], errs[i] = play(i)
 			}
 		})
 	}
 	working.Wait()
-	return tallies, errors.Join(append(errs, meter.ctx.Err())...)
+	return tallies, errors.Join(append(errs, ctx.Err())...)
 }
 
 // meter counts callers for a progress bar, and sends nobody in any more when

@@ -274,3 +274,45 @@ func TestSimulateStops(t *testing.T) {
 		t.Errorf("exit code %d, printed %q", code, out.String())
 	}
 }
+
+// TestSimulateDials: a queue that dials, with the trade that pacing makes.
+func TestSimulateDials(t *testing.T) {
+	t.Parallel()
+	ask := func(args ...string) simulation {
+		text, errs, code := simulated(t, append(args, "--agents", "5", "--live", "0.3", "--for", "2h", "--runs", "2")...)
+		if code != exitDone {
+			t.Fatalf("%v: exit code %d: %s", args, code, errs)
+		}
+		return parseSimulation(t, text)
+	}
+	careful, ahead := ask("--type", "progressive"), ask("--type", "predictive")
+	if busy, busier := careful.mean(t, "occupancy"), ahead.mean(t, "occupancy"); busier <= busy {
+		t.Errorf("dialling ahead keeps agents busy for %v, one call for each for %v", busier, busy)
+	}
+	if careful.mean(t, "dropped") != 0 || ahead.mean(t, "drop_rate") > 0.03 {
+		t.Errorf("dropped %v and %v", careful.mean(t, "dropped"), ahead.mean(t, "drop_rate"))
+	}
+	if ahead.Settings["type"] != "predictive" || ahead.Settings["maximum_percent"] != 3.0 || ahead.Settings["live"] != 0.3 {
+		t.Errorf("the settings say %v", ahead.Settings)
+	}
+}
+
+// TestSimulateDialRefuses what does not go together.
+func TestSimulateDialRefuses(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ args, want string }{
+		{"--type ivr", "--type is"},
+		{"--live 0.3", "--live does not go with --type inbound"},
+		{"--type predictive --arrivals 10", "--arrivals does not go with --type predictive"},
+		{"--type predictive --live 2", "shares between 0 and 1"},
+		{"--type predictive --agents 0", "nobody to dial for"},
+		{"--type predictive --per-agent 2", "--per-agent belongs to --type progressive"},
+		{"--type predictive --max-drops 0", "--max-drops"},
+		{"--type predictive --for 999h", "30 days"},
+	} {
+		_, errs, code := simulated(t, strings.Fields(test.args)...)
+		if code != exitUsage || !strings.Contains(errs, test.want) {
+			t.Errorf("%s: exit code %d, %q; want it to say %q", test.args, code, errs, test.want)
+		}
+	}
+}

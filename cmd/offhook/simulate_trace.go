@@ -151,7 +151,7 @@ func simulateTrace(cmd *cobra.Command, opt *simulateOptions) error {
 		return t.write(cmd.OutOrStdout(), served)
 	}
 	settings := opt.traceSettings(len(t.calls))
-	return printFigures(cmd.OutOrStdout(), opt, settings, []sim.Tally{tally})
+	return printFigures(cmd.OutOrStdout(), opt, settings, figures(sim.Measures, []sim.Tally{tally}))
 }
 
 // play lets the calls of the trace come in the order of their arrival and

@@ -27,16 +27,16 @@ type Tally struct {
 	IntervalMS, Agents, BusyMS, QueueMS int64
 }
 
-// Measure is one key figure: its name in JSON and CSV, its unit (calls, s, 1
-// for shares, agents for Erlang and callers), and its formula. The formula
-// gives NaN where it divides by nothing.
-type Measure struct {
+// Measure is one key figure of a tally: its name in JSON and CSV, its unit
+// (calls, s, share, callers, erlang), and its formula. The formula gives NaN
+// where it divides by nothing.
+type Measure[T any] struct {
 	Name, Unit string
-	Of         func(*Tally) float64
+	Of         func(*T) float64
 }
 
 // Measures are the key figures in the order in which they are shown.
-var Measures = []Measure{
+var Measures = []Measure[Tally]{
 	{"offered", "calls", func(t *Tally) float64 { return float64(t.Offered) }},
 	{"handled", "calls", func(t *Tally) float64 { return float64(t.Handled) }},
 	{"abandoned", "calls", func(t *Tally) float64 { return float64(t.Abandoned) }},
