@@ -306,7 +306,7 @@ func (s *EndpointSettings) apply(ep *dispatcher.Endpoint) {
 		if value == hidden && ep.Headers.Get(name) != "" {
 			value = ep.Headers.Get(name)
 		}
-		headers[name] = []string{value}
+		headers[name] = append(headers[name], value) // Validate refuses a second one
 	}
 	ep.URL, ep.Description, ep.Events, ep.Queues = s.URL, s.Description, s.Events, s.Queues
 	ep.Filter, ep.Format, ep.Profile, ep.Ordering = s.Filter, s.Format, s.Profile, s.Ordering

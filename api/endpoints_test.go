@@ -63,6 +63,8 @@ func TestEndpointsRefuse(t *testing.T) {
 		`{"url":"https://crm.example/","headers":{"Host":"x"}}`:          "/headers",
 		`{"url":"https://crm.example/","headers":{"A B":"x"}}`:           "/headers",
 		`{"url":"https://crm.example/","headers":{"A":"x\r\nB: y"}}`:     "/headers",
+		`{"url":"https://crm.example/","headers":{"x-a":"x","X-A":"y"}}`: "/headers",
+		`{"url":"https://2130706433/"}`:                                  "/url",
 		`{"url":"https://crm.example/","timeout":31}`:                    "/timeout",
 		`{"url":"https://crm.example/","profile":"never"}`:               "/profile",
 		`{"url":"https://crm.example/","profile":"custom"}`:              "/schedule",

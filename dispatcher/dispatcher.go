@@ -317,14 +317,18 @@ func (d *Dispatcher) active(ctx context.Context) ([]Subscription, error) {
 func (d *Dispatcher) reconcile(ctx context.Context, subs []Subscription, h Holding, start func(context.Context, *worker)) {
 	active := make(map[Ref]bool, len(subs))
 	for i := range subs {
-		active[Ref{DomainID: subs[i].Endpoint.DomainID, EndpointID: subs[i].Endpoint.ID}] = true
+		active[subs[i].Endpoint.ref()] = true
 	}
 	held := d.workOn(h, active)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range subs {
-		lease, ok := held[Ref{DomainID: subs[i].Endpoint.DomainID, EndpointID: subs[i].Endpoint.ID}]
+		ref := subs[i].Endpoint.ref()
+		lease, ok := held[ref]
 		if !ok {
+			continue
+		}
+		if w := d.workers[ref]; w != nil && w.knows(subs[i].Endpoint.UpdatedAt) {
 			continue
 		}
 		t, err := newTarget(subs[i].Endpoint, d.cfg.UserAgent)

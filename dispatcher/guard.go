@@ -27,6 +27,9 @@ func ParseAllow(text string) ([]netip.Prefix, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parse allowed networks: %q is not a CIDR", part)
 		}
+		if p.Addr().Is4In6() || nat64.Contains(p.Addr()) && p.Bits() >= nat64.Bits() {
+			return nil, fmt.Errorf("parse allowed networks: %s holds IPv4 addresses, which are judged as such; write it as an IPv4 network", p)
+		}
 		for _, r := range guardRules {
 			if r.never && r.prefix.Bits() <= p.Bits() && r.prefix.Contains(p.Addr()) {
 				return nil, fmt.Errorf("parse allowed networks: %s is in %s, which can never be allowed", p, r.prefix)

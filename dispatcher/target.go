@@ -49,4 +49,4 @@ func newTarget(ep Endpoint, agent string) (*target, error) {
 }
 
 // ref names the endpoint.
-func (t *target) ref() Ref { return Ref{DomainID: t.DomainID, EndpointID: t.ID} }
+func (e *Endpoint) ref() Ref { return Ref{DomainID: e.DomainID, EndpointID: e.ID} }

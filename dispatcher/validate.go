@@ -110,12 +110,27 @@ func validateURL(text string, guard GuardConfig) error {
 			return bad("url", "the port is between 1 and 65535")
 		}
 	}
-	if addr, err := netip.ParseAddr(u.Hostname()); err == nil {
+	addr, err := netip.ParseAddr(u.Hostname())
+	if err == nil {
 		if err := guard.Check(addr); err != nil {
 			return bad("url", "%s", err)
 		}
+	} else if endsInNumber(u.Hostname()) {
+		return bad("url", "an IPv4 address is written as four decimal numbers, such as 192.0.2.7")
 	}
 	return nil
+}
+
+// endsInNumber reports whether some systems take a host for an IPv4 address
+// (2130706433, 0x7f.1, 127.1) that is none to others: such a host has no honest
+// use. No top-level domain is a number.
+func endsInNumber(host string) bool {
+	host = strings.TrimSuffix(host, ".")
+	last := host[strings.LastIndexByte(host, '.')+1:]
+	if hexadecimal, ok := strings.CutPrefix(strings.ToLower(last), "0x"); ok {
+		return strings.Trim(hexadecimal, "0123456789abcdef") == ""
+	}
+	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
 func validateSelection(events []queue.EventType, queues []int64) error {
@@ -152,6 +167,9 @@ func validateHeaders(h http.Header) error {
 	n := 0
 	for name, values := range h {
 		n += len(values)
+		if len(values) > 1 && n <= maxHeaders {
+			return bad("headers", "%s is named twice", strings.ToLower(name))
+		}
 		if !isToken(name) {
 			return bad("headers", "%q is not a header name", name)
 		}

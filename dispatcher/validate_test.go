@@ -2,6 +2,7 @@ package dispatcher
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"net/http"
 	"net/netip"
@@ -97,6 +98,12 @@ func TestValidateNamesTheField(t *testing.T) {
 		"a space in a name":   {header("X A", "a"), "headers"},
 		"no name":             {header("", "a"), "headers"},
 		"a long value":        {header("X-A", strings.Repeat("x", 4097)), "headers"},
+		"a header twice":      {header("X-A", "a", "b"), "headers"},
+		"the longest value":   {header("X-A", strings.Repeat("x", 4096)), ""},
+		"a tab in a value":    {header("X-A", "a\tb"), ""},
+		"a delete character":  {header("X-A", "a\x7f"), "headers"},
+		"a line feed alone":   {header("X-A", "a\nB: c"), "headers"},
+		"an IPv4 as a number": {func(e *Endpoint) { e.URL = "https://2130706433/" }, "url"},
 		"many headers":        {header("X-A", make([]string, 21)...), "headers"},
 	} {
 		ep := validEndpoint()
@@ -117,6 +124,21 @@ func waits(n int, each time.Duration) (out []time.Duration) {
 		out = append(out, each)
 	}
 	return out
+}
+
+func TestTwentyHeadersAndNoMore(t *testing.T) {
+	t.Parallel()
+	h := http.Header{}
+	for i := range maxHeaders {
+		h.Set(fmt.Sprintf("X-%d", i), "v")
+	}
+	if err := validateHeaders(h); err != nil {
+		t.Errorf("%d headers: %v", len(h), err)
+	}
+	h.Set("X-More", "v")
+	if err := validateHeaders(h); err == nil {
+		t.Errorf("%d headers pass", len(h))
+	}
 }
 
 func TestEveryReservedHeaderIsRefused(t *testing.T) {

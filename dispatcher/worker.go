@@ -82,13 +82,18 @@ func newWorker(d *Dispatcher, log *eventLog, t *target, lease Lease) *worker {
 	return w
 }
 
+// knows reports whether a version of the settings is the one that the worker
+// has: then nothing need be made ready.
+func (w *worker) knows(version time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.target.UpdatedAt.Equal(version)
+}
+
 // change takes over new settings for what is read and sent from now on.
 func (w *worker) change(t *target) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if t.UpdatedAt.Equal(w.target.UpdatedAt) {
-		return
-	}
 	if t.URL != w.target.URL {
 		w.breaker = breaker{}
 	}
