@@ -117,6 +117,7 @@ func New(cfg Config) *API {
 	h.eventTypeRoutes()
 	h.endpointRoutes()
 	h.taskRoutes()
+	h.keyRoutes()
 	h.auditRoutes()
 	h.healthRoutes(router)
 	h.documentRoutes(router)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -83,6 +84,14 @@ func (k *keyring) drop(hash [sha256.Size]byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.keys, hash)
+}
+
+// forget drops a key that was just revoked here; other servers notice within
+// keyTTL.
+func (k *keyring) forget(id string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.keys, func(_ [sha256.Size]byte, h heldKey) bool { return h.caller.key == id })
 }
 
 type callerKey struct{}

@@ -66,6 +66,10 @@ var routes = []route{
 	{"GET", "/v1/tasks", "operator", "", 200},
 	{"GET", "/v1/tasks/{task}", "operator", "", 200},
 	{"POST", "/v1/tasks/{task}/cancel", "operator", "", 200},
+	{"GET", "/v1/keys", "admin", "", 200},
+	{"POST", "/v1/keys", "admin", `{"name":"the CRM","role":"operator"}`, 201},
+	{"GET", "/v1/keys/{key}", "admin", "", 200},
+	{"DELETE", "/v1/keys/{key}", "admin", "", 204},
 	{"GET", "/v1/audit", "admin", "", 200},
 	{"GET", "/healthz", "", "", 200},
 	{"GET", "/readyz", "", "", 200},
@@ -76,7 +80,7 @@ var routes = []route{
 
 // names are what a route's path can hold, in the order in which one may need
 // the other.
-var names = []string{"queue", "agent", "offered", "previewed", "bridged", "processing", "event", "endpoint", "task"}
+var names = []string{"queue", "agent", "offered", "previewed", "bridged", "processing", "event", "endpoint", "task", "key"}
 
 // make replaces each name in the text by a thing that is made for it.
 func (s *site) make(r route) (path, body string) {
@@ -110,6 +114,8 @@ func (s *site) make(r route) (path, body string) {
 		case "event":
 			s.attempt("offered")
 			put(name, s.call(s.analyst, "GET", "/v1/events?limit=1", nil).want(200).at("data", 0, "id").(string))
+		case "key":
+			put(name, s.call(s.admin, "POST", "/v1/keys", `{"name":"test","role":"analyst"}`).want(201).json["id"].(string))
 		case "task":
 			put(name, s.queuedTask(s.operator).ID)
 		case "endpoint":

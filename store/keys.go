@@ -145,6 +145,47 @@ func (s *Store) Keys(ctx context.Context, domainID int64) ([]APIKey, error) {
 	return keys, nil
 }
 
+const keySQL = `SELECT ` + keyColumns + ` FROM api_keys WHERE domain_id = $1 AND id = $2`
+
+// Key returns one key of the domain, revoked or not, or ErrNotFound.
+func (s *Store) Key(ctx context.Context, domainID int64, id string) (APIKey, error) {
+	rows, _ := s.pool.Query(ctx, keySQL, domainID, id)
+	key, err := pgx.CollectExactlyOneRow(rows, scanKey)
+	if err != nil {
+		return APIKey{}, fmt.Errorf("read key: %w", notFound(err))
+	}
+	return key, nil
+}
+
+// KeyFilter narrows a list of keys. Zero fields do not narrow.
+type KeyFilter struct {
+	Role  Role
+	After string // the id where the page before ended
+	Limit int
+}
+
+const keyPageSQL = `
+SELECT ` + keyColumns + `
+FROM api_keys
+WHERE domain_id = $1 AND id > $2 AND ($3 = '' OR role = $3)
+ORDER BY id LIMIT $4`
+
+// KeyPage lists keys of the domain, revoked ones too, oldest first.
+func (s *Store) KeyPage(ctx context.Context, domainID int64, f KeyFilter) ([]APIKey, error) {
+	rows, _ := s.pool.Query(ctx, keyPageSQL, domainID, f.After, string(f.Role), f.Limit)
+	keys, err := pgx.CollectRows(rows, scanKey)
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	return keys, nil
+}
+
+// IsKeyID reports whether the text can be the id of a key.
+func IsKeyID(id string) bool {
+	text, ok := strings.CutPrefix(id, "key_")
+	return ok && uuid.Validate(text) == nil
+}
+
 const revokeKeySQL = `
 UPDATE api_keys SET revoked_at = $3
 WHERE domain_id = $1 AND id = $2 AND revoked_at IS NULL`
