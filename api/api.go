@@ -33,6 +33,9 @@ type Dispatcher interface {
 	// TestEvent sends one signed test event, whatever the endpoint's
 	// subscription and health, and returns what came of it.
 	TestEvent(ctx context.Context, ep dispatcher.Endpoint) (dispatcher.Try, error)
+	// Resend sends one event of the log at once, with the header Offhook-Try,
+	// outside the endpoint's schedule, and returns what came of it.
+	Resend(ctx context.Context, ep dispatcher.Endpoint, ev queue.Event, number int) (dispatcher.Try, error)
 }
 
 // Check is one thing that must be well before this server wants requests.

@@ -20,7 +20,9 @@ type Delivery struct {
 type Try struct {
 	EndpointID string             `json:"endpoint_id"`
 	EventID    string             `json:"event_id"`
+	EventType  queue.EventType    `json:"event_type"`
 	Number     int                `json:"number" doc:"The header Offhook-Try."`
+	Manual     bool               `json:"manual" doc:"Somebody asked for it, outside the schedule: a resent event, or a test."`
 	Outcome    dispatcher.Outcome `json:"outcome" doc:"delivered, or why not: refused, throttled, redirect, unauthorized, rejected, upstream, http_error, dns, connect, tls, timeout, reset, protocol, blocked_target, unknown, expired."`
 	StartedAt  *string            `json:"started_at" format:"date-time"`
 	DurationMS float64            `json:"duration_ms"`
@@ -48,7 +50,7 @@ func viewDeliveries(all []dispatcher.Delivery) []Delivery {
 
 func viewTry(t *dispatcher.Try) Try {
 	v := Try{
-		EndpointID: t.EndpointID, EventID: queue.EventID(t.EventID), Number: t.Number, Outcome: t.Outcome,
+		EndpointID: t.EndpointID, EventID: queue.EventID(t.EventID), EventType: t.EventType, Number: t.Number, Manual: t.Manual, Outcome: t.Outcome,
 		StartedAt: stamp(t.StartedAt), DurationMS: float64(t.Duration.Microseconds()) / 1000,
 		Header: t.Header, BodyTruncated: t.BodyTruncated, Error: orNil(t.Error), NextAt: stamp(t.NextAt),
 	}

@@ -125,6 +125,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 func schemaOf(t *testing.T, doc *answer, r route) map[string]any {
 	t.Helper()
 	path := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(r.path, "{id}")
+	path = strings.Replace(path, "deliveries/{id}", "deliveries/{endpoint}", 1)
 	path = strings.Replace(path, "attempt.joined", "{type}", 1)
 	status := map[int]string{200: "200", 201: "201"}[r.status]
 	schema, ok := doc.at("paths", path, strings.ToLower(r.method), "responses", status, "content", "application/json", "schema").(map[string]any)

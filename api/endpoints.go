@@ -119,6 +119,7 @@ func (h *handler) endpointRoutes() {
 		"One event with a real signature, whatever the endpoint subscribes to. It is sent while the request waits; the answer tells what came of it.")
 	test.patience = time.Minute // the endpoint itself may have 30 s of it
 	register(h, test, h.testEndpoint)
+	h.recordRoutes(op)
 }
 
 func (h *handler) listEndpoints(ctx context.Context, c caller, in *struct{ Page }) (*listOut[Endpoint], error) {
@@ -244,6 +245,10 @@ func (h *handler) switchEndpoint(ctx context.Context, c caller, id string, on bo
 func (h *handler) testEndpoint(ctx context.Context, c caller, in *EndpointPath) (*tryOut, error) {
 	ep, err := h.cfg.Delivery.Endpoint(ctx, c.domain, in.ID)
 	if err != nil {
+		return nil, err
+	}
+	deed := store.Deed{Action: "test", Kind: "endpoint", ObjectID: ep.ID}
+	if err := h.cfg.Store.NoteDeed(ctx, c.domain, deed, h.by(ctx, c, nil, nil)); err != nil {
 		return nil, err
 	}
 	try, err := h.cfg.Dispatcher.TestEvent(ctx, ep)

@@ -110,6 +110,10 @@ func TestReady(t *testing.T) {
 // panicking is a dispatcher with a bug.
 type panicking struct{}
 
+func (panicking) Resend(context.Context, dispatcher.Endpoint, queue.Event, int) (dispatcher.Try, error) {
+	panic("hunter2")
+}
+
 func (panicking) Reload() {}
 
 func (panicking) TestEvent(context.Context, dispatcher.Endpoint) (dispatcher.Try, error) {

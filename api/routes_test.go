@@ -63,6 +63,10 @@ var routes = []route{
 	{"POST", "/v1/endpoints/{endpoint}/test", "admin", "", 200},
 	{"POST", "/v1/endpoints/{endpoint}/rotate-secret", "admin", "", 200},
 	{"GET", "/v1/endpoints/{endpoint}/secret", "admin", "", 200},
+	{"GET", "/v1/endpoints/{endpoint}/deliveries", "admin", "", 200},
+	{"GET", "/v1/endpoints/{endpoint}/tries", "admin", "", 200},
+	{"GET", "/v1/endpoints/{endpoint}/stats", "admin", "", 200},
+	{"POST", "/v1/events/{event}/deliveries/{endpoint}/resend", "admin", "", 200},
 	{"GET", "/v1/tasks", "operator", "", 200},
 	{"GET", "/v1/tasks/{task}", "operator", "", 200},
 	{"POST", "/v1/tasks/{task}/cancel", "operator", "", 200},
@@ -323,7 +327,10 @@ func TestRoutesAreDescribed(t *testing.T) {
 	for _, r := range routes {
 		parts := strings.Split(r.path, "/")
 		for i, p := range parts {
-			if strings.HasPrefix(p, "{") {
+			if strings.HasPrefix(p, "{") && !strings.HasSuffix(r.path, "/resend") {
+				parts[i] = "{id}"
+			}
+			if p == "{event}" {
 				parts[i] = "{id}"
 			}
 			if p == "attempt.joined" {

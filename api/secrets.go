@@ -81,7 +81,7 @@ func (h *handler) readSecret(ctx context.Context, c caller, in *EndpointPath) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := h.cfg.Store.NoteAccess(ctx, c.domain, store.Object{Kind: "endpoint", ID: in.ID}, h.by(ctx, c, nil, nil)); err != nil {
+	if err := h.cfg.Store.NoteDeed(ctx, c.domain, store.Deed{Action: "read_secret", Kind: "endpoint", ObjectID: in.ID}, h.by(ctx, c, nil, nil)); err != nil {
 		return nil, err
 	}
 	out := EndpointSecret{Older: []SigningKey{}}

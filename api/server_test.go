@@ -20,6 +20,7 @@ import (
 
 	"github.com/offhook/offhook/api"
 	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/queue/desk"
 	"github.com/offhook/offhook/store"
 	"github.com/offhook/offhook/store/storetest"
@@ -78,6 +79,7 @@ type dispatcherDouble struct {
 	mu      sync.Mutex
 	reloads int
 	tests   []string
+	resent  []string // ids of events
 }
 
 func (d *dispatcherDouble) Reload() {
@@ -93,6 +95,16 @@ func (d *dispatcherDouble) TestEvent(_ context.Context, ep dispatcher.Endpoint) 
 	return dispatcher.Try{
 		EndpointID: ep.ID, Number: 1, Outcome: dispatcher.OutcomeDelivered, Status: 204,
 		StartedAt: time.Now(), Duration: 3 * time.Millisecond,
+	}, nil
+}
+
+func (d *dispatcherDouble) Resend(_ context.Context, ep dispatcher.Endpoint, ev queue.Event, number int) (dispatcher.Try, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.resent = append(d.resent, queue.EventID(ev.ID))
+	return dispatcher.Try{
+		EndpointID: ep.ID, Number: number, Manual: true, EventID: ev.ID, EventType: ev.Type, Outcome: dispatcher.OutcomeDelivered,
+		Status: 204, State: dispatcher.StateDelivered, StartedAt: time.Now(), Duration: 3 * time.Millisecond,
 	}, nil
 }
 

@@ -78,6 +78,9 @@ type Settlement struct {
 	Replica int64
 	Leases  []Lease
 	Tries   []Try
+	// Answered are manual tries that were recorded as unknown before they were
+	// sent, with what came of them.
+	Answered []Try
 	// Park are rows to insert or replace, Unpark rows to delete; no event is in
 	// both.
 	Park   []Parked

@@ -15,7 +15,7 @@ const EventTest queue.EventType = "endpoint.test"
 
 // TestEvent sends one event with a real signature to an endpoint, disabled or
 // not, and returns what came of it. The try is recorded with the number 0 in
-// the log; it counts for nothing else. The state of a test that was not
+// the log; it counts for nothing else, neither for the endpoint's health. The state of a test that was not
 // delivered is exhausted: there is no second try. An error means that there was
 // no try, or that it could not be recorded.
 func (d *Dispatcher) TestEvent(ctx context.Context, ep Endpoint) (Try, error) {
@@ -30,12 +30,9 @@ func (d *Dispatcher) TestEvent(ctx context.Context, ep Endpoint) (Try, error) {
 	}
 	ev := queue.Event{ID: queue.UUID(uuid.New()), Type: EventTest, DomainID: ep.DomainID, At: d.cfg.Now().UTC(),
 		Subject: &queue.Subject{Kind: "endpoint", ID: ep.ID}, Data: data}
-	try := d.sender.send(ctx, t, message{ev: &ev, body: ev.AppendBody(nil, t.Format), number: 1})
-	if try.State = StateExhausted; try.Outcome == OutcomeDelivered {
-		try.State = StateDelivered
-	}
-	if err := d.store.Settle(ctx, Settlement{Tries: []Try{try}, At: d.cfg.Now().UTC()}); err != nil {
-		return try, fmt.Errorf("record test event: %w", err)
+	try, err := d.sendByHand(ctx, t, message{ev: &ev, body: ev.AppendBody(nil, t.Format), number: 1})
+	if err != nil {
+		return try, fmt.Errorf("send test event: %w", err)
 	}
 	return try, nil
 }

@@ -43,7 +43,11 @@ type Try struct {
 	AttemptID int64 // 0 outside attempt.* and switch.*
 	// Number is the header Offhook-Try: 1-based. 0 for expired. A try that was
 	// blocked does not spend its number.
-	Number  int
+	Number int
+	// Manual says that somebody asked for this try, outside the schedule: what it
+	// came to says nothing about the event's way by the schedule, unless it was
+	// delivered.
+	Manual  bool
 	Outcome Outcome
 	// State is where this try left the delivery.
 	State State

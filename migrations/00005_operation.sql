@@ -63,6 +63,15 @@ CREATE TABLE audit_log (
 CREATE TABLE audit_log_default PARTITION OF audit_log DEFAULT;
 CREATE INDEX audit_log_object ON audit_log (domain_id, object_kind, object_id, at, id);
 
+-- A try that somebody asked for, outside the schedule.
+ALTER TABLE tries ADD COLUMN manual boolean NOT NULL DEFAULT false;
+
+-- What went wrong at an endpoint, newest first. It costs a success nothing.
+CREATE INDEX tries_failed ON tries (domain_id, endpoint_id, started_at, seq) WHERE outcome <> 'delivered';
+CREATE INDEX tries_given_up ON tries (domain_id, endpoint_id, started_at, seq) WHERE state IN ('refused', 'exhausted');
+
 -- +goose Down
+DROP INDEX tries_given_up, tries_failed;
+ALTER TABLE tries DROP COLUMN manual;
 DROP TABLE audit_log, task_chunks, tasks;
 DROP SEQUENCE audit_ids;

@@ -70,18 +70,18 @@ func audit(ctx context.Context, tx pgx.Tx, domainID int64, by By) error {
 	return nil
 }
 
-// NoteAccess writes that somebody looked at a secret of an object; a by whose
-// row cannot be written must not see it.
-func (s *Store) NoteAccess(ctx context.Context, domainID int64, object Object, by By) error {
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		return audit(ctx, tx, domainID, by.did("read_secret", object.Kind, object.ID))
-	})
+// Deed is what somebody does that changes nothing in the database, and is noted
+// all the same: looking at a secret, sending an event by hand.
+type Deed struct {
+	Action   string // such as read_secret
+	Kind     string // of the object: endpoint …
+	ObjectID string
 }
 
-// Object names a thing in the audit log.
-type Object struct {
-	Kind string // endpoint, queue, agent …
-	ID   string
+// NoteDeed writes a deed down, before it is done: what cannot be written must
+// not be done.
+func (s *Store) NoteDeed(ctx context.Context, domainID int64, d Deed, by By) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error { return audit(ctx, tx, domainID, by.did(d.Action, d.Kind, d.ObjectID)) })
 }
 
 const insertNotes = `

@@ -74,7 +74,7 @@ const selectDone = `
 SELECT DISTINCT t.seq
 FROM tries t JOIN endpoint_cursors c ON c.domain_id = t.domain_id AND c.endpoint_id = t.endpoint_id
 WHERE t.domain_id = $1 AND t.endpoint_id = $2 AND t.seq > c.settled_seq AND t.seq <= c.claimed_seq
-  AND t.state IN ('delivered', 'refused', 'exhausted')`
+  AND t.state IN ('delivered', 'refused', 'exhausted') AND NOT t.manual`
 
 // Backlog returns what an endpoint's worker starts from, or dispatcher.ErrGone.
 func (d *Delivery) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Backlog, error) {

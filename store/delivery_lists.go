@@ -16,8 +16,9 @@ import (
 type TryFilter struct {
 	Outcome dispatcher.Outcome
 	Type    queue.EventType
-	Since   time.Time // started at or after
-	Until   time.Time // started before
+	State   dispatcher.State // in which the try left the delivery
+	Since   time.Time        // started at or after
+	Until   time.Time        // started before
 	// Before goes on behind the last one of the page before; the zero cursor is
 	// the newest.
 	Before TryCursor
@@ -39,7 +40,7 @@ func CursorOf(t dispatcher.Try) TryCursor {
 const tryColumns = `
 SELECT t.domain_id, t.endpoint_id, t.seq, t.number, t.started_at, t.event_id, t.event_type, t.attempt_id,
        t.outcome, t.state, t.duration_us, t.first_byte_us, t.status, t.header, t.body, t.body_truncated,
-       t.error, t.next_at
+       t.error, t.next_at, t.manual
 FROM tries t`
 
 const selectTries = tryColumns + `
@@ -167,7 +168,7 @@ func (b *deliveryBook) of(ev *queue.Event) []dispatcher.Delivery {
 	}
 	for _, id := range b.gone[ev.Seq] {
 		tries := b.tries[deliveryKey{id, ev.Seq}]
-		last := tries[len(tries)-1]
+		last, _ := lastTry(tries)
 		out = append(out, dispatcher.Delivery{EndpointID: id, Seq: ev.Seq, EventID: ev.ID, State: last.State, Tries: tries})
 	}
 	return out
@@ -179,19 +180,36 @@ func (b *deliveryBook) at(s *dispatcher.Subscription, ev *queue.Event) (dispatch
 	k := deliveryKey{s.Endpoint.ID, ev.Seq}
 	dl := dispatcher.Delivery{EndpointID: s.Endpoint.ID, Seq: ev.Seq, EventID: ev.ID, Tries: b.tries[k]}
 	p, parked := b.parked[k]
+	last, tried := lastTry(dl.Tries)
 	switch {
-	case len(dl.Tries) > 0 && dl.Tries[len(dl.Tries)-1].State.Final():
-		dl.State = dl.Tries[len(dl.Tries)-1].State
 	case parked && p.Tries == 0 && p.NextAt.IsZero():
 		dl.State = dispatcher.StateHeld
 	case parked:
 		dl.State, dl.NextAt = dispatcher.StateRetrying, p.NextAt
+	case tried && !last.Manual && last.State.Final():
+		dl.State = last.State
 	case ev.Seq > s.Settled.Seq && b.wants[s.Endpoint.ID].Wants(ev):
 		dl.State = dispatcher.StatePending
+	case tried:
+		dl.State = last.State
 	default:
 		return dl, false
 	}
 	return dl, true
+}
+
+// lastTry is the try that says where a delivery stands: one that was delivered,
+// else the last one by the schedule, else the last one by hand.
+func lastTry(tries []dispatcher.Try) (last dispatcher.Try, ok bool) {
+	for _, t := range tries {
+		switch {
+		case t.State == dispatcher.StateDelivered:
+			return t, true
+		case !ok, last.Manual, !t.Manual:
+			last, ok = t, true
+		}
+	}
+	return last, ok
 }
 
 func scanTry(row pgx.CollectableRow) (dispatcher.Try, error) {
@@ -204,7 +222,7 @@ func scanTry(row pgx.CollectableRow) (dispatcher.Try, error) {
 		next            *time.Time
 	)
 	err := row.Scan(&t.DomainID, &endpoint, &t.Seq, &t.Number, &t.StartedAt, &event, &t.EventType, &attempt,
-		&t.Outcome, &t.State, &duration, &first, &t.Status, &header, &t.Body, &t.BodyTruncated, &t.Error, &next)
+		&t.Outcome, &t.State, &duration, &first, &t.Status, &header, &t.Body, &t.BodyTruncated, &t.Error, &next, &t.Manual)
 	if err != nil {
 		return t, err
 	}

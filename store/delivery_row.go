@@ -12,7 +12,7 @@ import (
 // triesColumns are the columns of tries, in the order of tryRow.
 var triesColumns = []string{
 	"domain_id", "endpoint_id", "seq", "number", "started_at", "event_id", "event_type", "attempt_id", "outcome",
-	"state", "duration_us", "first_byte_us", "status", "header", "body", "body_truncated", "error", "next_at",
+	"state", "duration_us", "first_byte_us", "status", "header", "body", "body_truncated", "error", "next_at", "manual",
 }
 
 var insertTries = insertInto("tries", triesColumns)
@@ -27,6 +27,20 @@ func queueTries(batch *pgx.Batch, tries []dispatcher.Try) {
 		}
 		batch.Queue(insertTries[n]+` ON CONFLICT DO NOTHING`, args...)
 		tries = tries[n:]
+	}
+}
+
+const answerTry = `
+UPDATE tries SET outcome = $6, state = $7, duration_us = $8, first_byte_us = $9, status = $10, header = $11, body = $12,
+       body_truncated = $13, error = $14
+WHERE domain_id = $1 AND seq = $2 AND endpoint_id = $3 AND number = $4 AND started_at = $5`
+
+// queueAnswered adds what came of tries that were recorded before they were
+// sent.
+func queueAnswered(batch *pgx.Batch, tries []dispatcher.Try) {
+	for i := range tries {
+		r := tryRow(&tries[i])
+		batch.Queue(answerTry, r[0], r[2], r[1], r[3], r[4], r[8], r[9], r[10], r[11], r[12], r[13], []byte(tries[i].Body), r[15], r[16])
 	}
 }
 
@@ -50,6 +64,6 @@ func tryRow(t *dispatcher.Try) []any {
 	if t.Body != nil {
 		row[14] = json.RawMessage(t.Body)
 	}
-	row[15], row[16], row[17] = &t.BodyTruncated, &text, instantOf(&t.NextAt)
+	row[15], row[16], row[17], row[18] = &t.BodyTruncated, &text, instantOf(&t.NextAt), &t.Manual
 	return row
 }

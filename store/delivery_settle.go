@@ -116,6 +116,7 @@ func settlement(s dispatcher.Settlement, guard *fence, copied bool) *pgx.Batch {
 	guard.queue(batch)
 	if !copied {
 		queueTries(batch, s.Tries)
+		queueAnswered(batch, s.Answered)
 	}
 	queueDisable(batch, s.Disable, s.At)
 	queueParked(batch, s.Park)

@@ -9,3 +9,22 @@ var (
 	WaitingSQL = waitingMembers
 	ZonesSQL   = zonesSQL
 )
+
+// ScanBound is how many tries one page looks at.
+const ScanBound = scanBound
+
+// PageStatements are the statements of one page of the lists of tries.
+func PageStatements(f TryFilter) map[string]string {
+	return map[string]string{
+		"tries": pageSQL(f, tryFields, "", ""), "deliveries": pageSQL(f, deliveryFields, andParked, lastOnly), "last": lastScanned(f),
+	}
+}
+
+// PageArgs are the first arguments of these.
+func PageArgs(f TryFilter, domainID int64, endpointID string) []any {
+	id, err := endpointUUID(endpointID)
+	if err != nil {
+		panic(err)
+	}
+	return f.args(domainID, id)
+}

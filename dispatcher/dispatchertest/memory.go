@@ -179,7 +179,7 @@ func (m *Memory) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Ba
 		b.Parked = append(b.Parked, e.parked[seq])
 	}
 	for _, t := range m.tries {
-		if t.EndpointID == ref.EndpointID && t.State.Final() && t.Seq > b.Settled.Seq && t.Seq <= b.Claimed.Seq {
+		if t.EndpointID == ref.EndpointID && t.State.Final() && !t.Manual && t.Seq > b.Settled.Seq && t.Seq <= b.Claimed.Seq {
 			b.Done = append(b.Done, t.Seq)
 		}
 	}
@@ -230,12 +230,17 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 		return err
 	}
 	for _, t := range s.Tries {
-		if key := (tryKey{t.DomainID, t.EndpointID, t.Seq, t.Number, t.StartedAt.UnixNano()}); !m.known[key] {
+		if key := keyOf(t); !m.known[key] {
 			if m.known == nil {
 				m.known = map[tryKey]bool{}
 			}
 			m.known[key] = true
 			m.tries = append(m.tries, t)
+		}
+	}
+	for _, t := range s.Answered {
+		if i := slices.IndexFunc(m.tries, func(have dispatcher.Try) bool { return keyOf(have) == keyOf(t) }); i >= 0 {
+			m.tries[i] = t
 		}
 	}
 	for _, p := range s.Park {
@@ -304,4 +309,8 @@ type tryKey struct {
 	seq       int64
 	number    int
 	startedAt int64
+}
+
+func keyOf(t dispatcher.Try) tryKey {
+	return tryKey{t.DomainID, t.EndpointID, t.Seq, t.Number, t.StartedAt.UnixNano()}
 }

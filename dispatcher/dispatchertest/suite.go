@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"a large settlement is too":                   testLarge,
 		"parked events come and go":                   testParked,
 		"done events are those with a final try":      testDone,
+		"a manual try is answered later":              testAnswered,
 		"health and a disabling are kept":             testHealth,
 		"a claimed mark comes down again":             testUnclaim,
 		"what an endpoint was claimed for is kept":    testClaimedFor,
