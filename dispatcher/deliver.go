@@ -86,9 +86,17 @@ func (w *worker) finish(it *item, t *target, try Try) {
 	w.lastFailed = v.state != StateDelivered
 	w.lastDone = now
 	w.resolve(it, v, try.NextAt, now)
-	changed := w.heed(it, &try, v, now)
+	changed := w.probe == it
+	if t.URL == w.target.URL {
+		changed = w.heed(it, &try, v, now)
+	} else if changed { // nothing was found out about the new one
+		w.probe = nil
+	}
+	if v.state == StateExhausted {
+		w.tellExhausted(&try, it.tries)
+	}
 	if v.gone {
-		w.off, w.stopping = DisabledGone, true
+		w.switchOff(DisabledGone, nil)
 	}
 	w.list()
 	w.d.settles.counted()

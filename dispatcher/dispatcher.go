@@ -28,6 +28,10 @@ type Store interface {
 	// Earlier returns the attempt.* events of attempts, by attempt and sequence,
 	// that were recorded at or after since.
 	Earlier(ctx context.Context, domainID int64, attempts []int64, since time.Time) (map[int64][]Earlier, error)
+	// Failed returns how many events of each attempt (0 = of none) failed at an
+	// endpoint since an instant: those with a try that ended otherwise than
+	// delivered, expired or unknown.
+	Failed(ctx context.Context, ref Ref, since time.Time) (map[int64]int, error)
 	// Backlog returns what an endpoint's worker starts from, or ErrGone.
 	Backlog(ctx context.Context, ref Ref) (Backlog, error)
 	// Claim marks what is about to be sent; no two claims are of one endpoint.

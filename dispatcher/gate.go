@@ -12,9 +12,7 @@ func (w *worker) heed(it *item, try *Try, v verdict, now time.Time) bool {
 	if probed {
 		w.probe = nil
 	}
-	if v.state == StateDelivered && now.Sub(h.LastSuccess) >= time.Second {
-		h.LastSuccess = micros(now)
-	}
+	w.fares(try, now)
 	switch {
 	case !v.pause.IsZero():
 		if v.pause.After(h.PausedUntil) {
@@ -36,7 +34,7 @@ func (w *worker) heed(it *item, try *Try, v verdict, now time.Time) bool {
 	if *h == was {
 		return probed
 	}
-	w.told = false
+	w.healthSaved = false
 	if h.PausedUntil.After(was.PausedUntil) {
 		w.logger.Warn("endpoint is left alone for a while", "outcome", try.Outcome, "until", h.PausedUntil)
 		w.unread()

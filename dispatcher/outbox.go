@@ -63,10 +63,11 @@ func (w *worker) collect(s *Settlement) part {
 		s.Unclaim = append(s.Unclaim, Unclaim{Ref: w.ref, Claimed: w.pos})
 		w.unclaim, w.lowered, p.lowered = false, true, true
 	}
-	if !w.told {
+	if !w.healthSaved {
 		s.Healths = append(s.Healths, HealthOf{Ref: w.ref, Version: w.target.UpdatedAt, Health: w.health})
-		w.told = true
+		w.healthSaved = true
 	}
+	s.Notices = append(s.Notices, w.takeNotices()...)
 	if w.off != "" {
 		s.Disable = append(s.Disable, Disabling{Ref: w.ref, Reason: w.off})
 		w.off = ""

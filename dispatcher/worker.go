@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/offhook/offhook/queue"
 )
 
 // How far a worker reads ahead of its endpoint.
@@ -46,38 +48,42 @@ type worker struct {
 	lanes  *laneSet
 	// pos is how far the log was read and claimed. window are the fresh items
 	// up to there, from the first that is not resolved on.
-	pos        Position
-	window     []*item
-	first      int // the window's front
-	open       int // fresh items that are not resolved
-	inFlight   int
-	lastDone   time.Time // when a sender began or ended its work last
-	stalled    bool      // the reader waits for a sender
-	stopping   bool
-	lost       bool // the lease is somebody else's
-	health     Health
-	breaker    breaker
-	probe      *item // what is sent while the breaker is half open
-	pace       pace
-	lastFailed bool // the last outcome
+	pos         Position
+	window      []*item
+	first       int // the window's front
+	open        int // fresh items that are not resolved
+	inFlight    int
+	lastDone    time.Time // when a sender began or ended its work last
+	stalled     bool      // the reader waits for a sender
+	stopping    bool
+	lost        bool // the lease is somebody else's
+	health      Health
+	breaker     breaker
+	probe       *item // what is sent while the breaker is half open
+	pace        pace
+	lastFailed  bool      // the last outcome
+	lastOutcome Outcome   // of those that failed
+	watchAt     time.Time // see failing.go
 
 	// What the settler collects.
-	listed  bool // the settler knows of us
-	tries   []Try
-	dirty   []*item
-	told    bool     // the store knows health
-	unclaim bool     // the store is to lower its claimed mark to pos
-	lowered bool     // and has not answered yet
-	weight  int64    // of the outcomes that are not stored
-	off     string   // the reason to disable the endpoint for
-	unsaved int      // outcomes that are not stored
-	settled Position // as stored
+	listed      bool // the settler knows of us
+	tries       []Try
+	dirty       []*item
+	healthSaved bool // the store knows health
+	notices     []queue.Notice
+	exhausted   []exhausted
+	unclaim     bool     // the store is to lower its claimed mark to pos
+	lowered     bool     // and has not answered yet
+	weight      int64    // of the outcomes that are not stored
+	off         string   // the reason to disable the endpoint for
+	unsaved     int      // outcomes that are not stored
+	settled     Position // as stored
 }
 
 func newWorker(d *Dispatcher, log *eventLog, t *target, lease Lease) *worker {
 	w := &worker{d: d, ref: t.ref(), lease: lease, log: log, target: t, lanes: newLaneSet(t.OrderWait),
 		logger: d.cfg.Logger.With("endpoint", t.ID), wake: make(chan struct{}, 1),
-		health: t.Health, told: true, prevs: prevFinder{store: d.store, last: map[int64]int{}}}
+		health: t.Health, healthSaved: true, prevs: prevFinder{store: d.store, last: map[int64]int{}}}
 	w.sending, w.abort = context.WithCancel(context.Background())
 	return w
 }
@@ -98,7 +104,7 @@ func (w *worker) change(t *target) {
 		w.breaker = breaker{}
 	}
 	w.lanes.rewait(t.OrderWait)
-	w.target, w.health, w.told = t, t.Health, true
+	w.target, w.health, w.healthSaved = t, t.Health, true
 	signal(w.wake)
 }
 
@@ -164,7 +170,11 @@ func (w *worker) step(ctx, late context.Context) (worked bool, again time.Time, 
 		return false, time.Time{}, err
 	}
 	w.pump()
-	return fetched || read, again, nil
+	watch, err := w.watch(ctx)
+	if again.IsZero() || !watch.IsZero() && watch.Before(again) {
+		again = watch
+	}
+	return fetched || read, again, err
 }
 
 // readOn reads the next page, claims what the endpoint wants of it, and queues

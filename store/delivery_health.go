@@ -1,12 +1,37 @@
 package store
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/offhook/offhook/dispatcher"
 )
+
+const failedEvents = `
+SELECT coalesce(attempt_id, 0), count(DISTINCT seq) FROM tries
+WHERE domain_id = $1 AND endpoint_id = $2 AND started_at >= $3 AND seq > 0
+  AND outcome NOT IN ('delivered', 'expired', 'unknown')
+GROUP BY 1 LIMIT 1000`
+
+// Failed returns how many events of each attempt failed at an endpoint since an
+// instant, of up to 1,000 attempts: nobody asks for more than a few.
+func (d *Delivery) Failed(ctx context.Context, ref dispatcher.Ref, since time.Time) (map[int64]int, error) {
+	id, err := endpointUUID(ref.EndpointID)
+	if err != nil {
+		return nil, dispatcher.ErrGone
+	}
+	out := map[int64]int{}
+	var attempt int64
+	var n int
+	rows, _ := d.pool.Query(ctx, failedEvents, ref.DomainID, id, since)
+	if _, err := pgx.ForEachRow(rows, []any{&attempt, &n}, func() error { out[attempt] = n; return nil }); err != nil {
+		return nil, fmt.Errorf("count what failed: %w", err)
+	}
+	return out, nil
+}
 
 const settleDisable = `
 UPDATE endpoints e SET disabled = true, disabled_reason = g.reason,

@@ -117,3 +117,27 @@ func testNotices(t *testing.T, f Fixture) {
 	same(t, "tries", len(f.Tries(ref)), 40)
 	same(t, "settled", backlog(t, f, ref).Settled, pos(evs[1]))
 }
+
+func testFailed(t *testing.T, f Fixture) {
+	evs := f.Append(base, append(Attempt(1, 5, base), Attempt(2, 3, base)...)...)
+	_, ref := create(t, f, dispatcher.Position{})
+	_, other := create(t, f, dispatcher.Position{})
+	tried := func(ref dispatcher.Ref, i, number int, o dispatcher.Outcome) dispatcher.Try {
+		tr := try(ref, evs[i], number, dispatcher.StateRetrying)
+		tr.Outcome = o
+		return tr
+	}
+	test := tried(ref, 0, 9, dispatcher.OutcomeTimeout)
+	test.Seq = 0
+	aside := tried(ref, 4, 9, dispatcher.OutcomeTimeout)
+	aside.AttemptID = 0
+	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base, Tries: []dispatcher.Try{
+		tried(ref, 0, 1, dispatcher.OutcomeTimeout), tried(ref, 0, 2, dispatcher.OutcomeTimeout), tried(ref, 0, 3, dispatcher.OutcomeTimeout),
+		tried(ref, 1, 2, dispatcher.OutcomeRejected), tried(ref, 2, 2, dispatcher.OutcomeDelivered), tried(ref, 3, 2, dispatcher.OutcomeUnknown),
+		tried(ref, 5, 2, dispatcher.OutcomeThrottled), tried(ref, 6, 2, dispatcher.OutcomeExpired), tried(ref, 7, 1, dispatcher.OutcomeTimeout),
+		tried(other, 2, 2, dispatcher.OutcomeTimeout), test, aside,
+	}}))
+	got, err := f.Store.Failed(t.Context(), ref, base.Add(2*time.Second)) // try n was at n seconds
+	ok(t, err)
+	same(t, "failed", got, map[int64]int{0: 1, 1: 2, 2: 1})
+}

@@ -167,6 +167,21 @@ func (m *Memory) Earlier(ctx context.Context, domainID int64, attempts []int64, 
 	return out, ctx.Err()
 }
 
+// Failed implements dispatcher.Store.
+func (m *Memory) Failed(ctx context.Context, ref dispatcher.Ref, since time.Time) (map[int64]int, error) {
+	defer m.lock("Failed")()
+	out, seen := map[int64]int{}, map[int64]bool{}
+	for _, t := range m.tries {
+		if t.DomainID != ref.DomainID || t.EndpointID != ref.EndpointID || t.Seq == 0 || seen[t.Seq] || t.StartedAt.Before(since) ||
+			slices.Contains([]dispatcher.Outcome{dispatcher.OutcomeDelivered, dispatcher.OutcomeExpired, dispatcher.OutcomeUnknown}, t.Outcome) {
+			continue
+		}
+		seen[t.Seq] = true
+		out[t.AttemptID]++
+	}
+	return out, ctx.Err()
+}
+
 // Backlog implements dispatcher.Store.
 func (m *Memory) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Backlog, error) {
 	defer m.lock("Backlog")()

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"health and a disabling are kept":             testHealth,
 		"a claimed mark comes down again":             testUnclaim,
 		"what an endpoint was claimed for is kept":    testClaimedFor,
+		"what failed is counted by attempt":           testFailed,
 		"notices are on the log once":                 testNotices,
 		"an endpoint that is gone takes nothing":      testGone,
 		"replicas share the endpoints":                testShares,
