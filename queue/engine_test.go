@@ -27,7 +27,10 @@ type centre struct {
 
 func newCentre(t *testing.T) *centre {
 	t.Helper()
-	return &centre{t: t, e: New(Domain{ID: 1, Namespace: UUID{1, 2, 3}}), now: epoch, ids: 100}
+	c := &centre{t: t, e: New(Domain{ID: 1, Namespace: UUID{1, 2, 3}}), now: epoch, ids: 100}
+	c.e.UseZones(time.LoadLocation)
+	c.e.Stock(10_000, 20_000)
+	return c
 }
 
 // at lets time run to sec.

@@ -114,6 +114,8 @@ var outcomes = map[string][]string{
 	"lost_race cancel":                 {"ORIGINATOR_CANCEL 487"},
 	"cancelled cancel":                 {"MANAGER_REQUEST 480", "call", "null"},
 	"withdrawn cancel":                 {"null"},
+	"dnc cancel":                       {"null"},
+	"calendar_closed abandoned":        {"NORMAL_CLEARING 200", "null"}, // a row of ours, too
 	"key_exit abandoned":               {"null"},
 	"shutdown cancel":                  {"SYSTEM_SHUTDOWN 480"},
 	"recovered cancel":                 {"SYSTEM_SHUTDOWN 480"},

@@ -74,12 +74,14 @@ type play struct {
 	names   map[string]string // of attempts, agents and legs, by what they are
 	last    int64             // the attempt that commands mean
 	seen    int               // events that were shown
+	list    map[int64]*Member // the members, as a store keeps them
+	found   []*Member         // those whom attempts changed, to be shown
 }
 
 func newPlay(t *testing.T, valid map[EventType]*jsonschema.Schema) *play {
 	return &play{
 		centre: newCentre(t), valid: valid, witness: newWitness(), ids: map[UUID]bool{},
-		stored: map[Key]Record{}, names: map[string]string{},
+		stored: map[Key]Record{}, names: map[string]string{}, list: map[int64]*Member{},
 	}
 }
 
@@ -133,6 +135,10 @@ func (p *play) block(block string) string {
 			for ; p.seen < len(p.log); p.seen++ {
 				out.WriteString("\n" + p.show(p.log[p.seen], whole))
 			}
+			for _, m := range p.found {
+				out.WriteString("\n" + p.showMember(m))
+			}
+			p.found = nil
 			if note != "" {
 				out.WriteString("\n" + note)
 			}
@@ -149,6 +155,10 @@ func (p *play) command(c words) string {
 	}
 	if c.verb == "clock" {
 		p.now = at(c.second("to"))
+		return ""
+	}
+	if c.verb == "member" {
+		p.member(c)
 		return ""
 	}
 	events := len(p.log)
@@ -173,7 +183,7 @@ func (p *play) command(c words) string {
 		return "  dropped: " + res.Dropped
 	case len(p.log) == events && len(res.Changed) == 0:
 		return "  nothing"
-	case len(p.log) == events && c.verb != "queue" && c.verb != "agent":
+	case len(p.log) == events && len(p.found) == 0 && c.verb != "queue" && c.verb != "agent" && c.verb != "load" && c.verb != "calendar" && c.verb != "trunk":
 		return "  noted"
 	}
 	return ""
@@ -251,6 +261,9 @@ func (p *play) rebuilt() {
 func (p *play) store(changed []Record) {
 	p.t.Helper()
 	for _, r := range changed {
+		if m, ok := r.(*Member); ok {
+			p.keepMember(stored(p.t, m).(*Member))
+		}
 		if a, ok := r.(*Attempt); ok && a.State == StateLeaving {
 			delete(p.stored, KeyOf(r))
 			continue

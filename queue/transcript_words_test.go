@@ -135,8 +135,23 @@ func seenOf(e *Engine) []any {
 			v = append(v, e.AttemptByChannel(id))
 		}
 	}
-	due, ok := e.NextDeadline()
-	return append(v, due, ok)
+	for _, m := range e.Members() {
+		v = append(v, m)
+	}
+	for _, c := range e.Calendars() {
+		v = append(v, c)
+	}
+	for _, t := range e.Trunks() {
+		v = append(v, t)
+	}
+	return append(v, storedDue(e))
+}
+
+// storedDue is the next deadline that does not come from a hopper, which each
+// replica has its own.
+func storedDue(e *Engine) int64 {
+	k, _ := e.due.first()
+	return k.at
 }
 
 // attempt returns the attempt that the line names, or the last one.
@@ -170,6 +185,8 @@ func (p *play) named(name string) int64 {
 func (p *play) translate(w words) Command {
 	p.t.Helper()
 	switch w.verb {
+	case "load", "forbid", "calendar", "rehour", "trunk", "retrunk", "remove_calendar", "remove_trunk":
+		return p.lists(w)
 	case "queue", "set", "remove_queue", "agent", "change", "remove_agent":
 		return p.configure(w)
 	case "online", "pause", "offline", "break_out":
@@ -201,7 +218,7 @@ func (p *play) translate(w words) Command {
 	case "decline":
 		return Decline{AttemptID: p.attempt(w), AgentID: p.named(w.bare[0]), OfferNo: w.number("offer")}
 	case "report":
-		return Report{AttemptID: p.attempt(w), AgentID: p.named(w.take("agent")), Result: CCResult(w.take("result")), KeepOpen: w.has("keep_open"), Variables: w.variables(), RetryAt: w.instant("retry_at")}
+		return Report{AttemptID: p.attempt(w), AgentID: p.named(w.take("agent")), Result: CCResult(w.take("result")), KeepOpen: w.has("keep_open"), Variables: w.variables(), RetryAt: w.instant("retry_at"), Stop: w.has("stop")}
 	case "renew":
 		return Renew{AttemptID: p.attempt(w), AgentID: p.named(w.take("agent"))}
 	case "close":
@@ -240,6 +257,9 @@ func (p *play) dial(w words) Command {
 	if n := w.number("member_id"); n != 0 {
 		id := int64(n)
 		c.MemberID = &id
+	}
+	if n := w.number("member"); n != 0 {
+		c.Member = p.list[int64(n)].Clone()
 	}
 	if name, until, ok := strings.Cut(w.take("not"), ","); ok {
 		sec, err := strconv.ParseFloat(until, 64)
