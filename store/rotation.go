@@ -98,15 +98,3 @@ func (d *Delivery) RotateSecret(ctx context.Context, ref dispatcher.Ref, r Rotat
 	}
 	return nil
 }
-
-const dropSecrets = `DELETE FROM endpoint_secrets WHERE expires_at <= $1`
-
-// DropSecrets deletes the secrets of all domains that no longer sign at the
-// instant, and returns how many they were.
-func (d *Delivery) DropSecrets(ctx context.Context, at time.Time) (int64, error) {
-	tag, err := d.pool.Exec(ctx, dropSecrets, at)
-	if err != nil {
-		return 0, fmt.Errorf("drop secrets: %w", err)
-	}
-	return tag.RowsAffected(), nil
-}

@@ -70,20 +70,32 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 // open, so that nobody can move a sealed value between rows. The result is the
 // key id's length, the key id, and nonce and ciphertext.
 func (r *KeyRing) seal(plain []byte, purpose string) []byte {
-	k := r.keys[0]
-	out := append([]byte{byte(len(k.id))}, k.id...)
-	return k.aead.Seal(out, nil, plain, []byte(purpose))
+	return r.keys[0].aead.Seal(r.mark(), nil, plain, []byte(purpose))
+}
+
+// mark is how everything begins that the newest key seals.
+func (r *KeyRing) mark() []byte {
+	id := r.keys[0].id
+	return append([]byte{byte(len(id))}, id...)
+}
+
+// keyOf returns the id of the key that a value was sealed with.
+func keyOf(sealed []byte) string {
+	if len(sealed) < 1 || len(sealed) < 1+int(sealed[0]) {
+		return ""
+	}
+	return string(sealed[1 : 1+sealed[0]])
 }
 
 var errSealed = errors.New("no key of the ring opens it")
 
 // open is the reverse of seal.
 func (r *KeyRing) open(sealed []byte, purpose string) ([]byte, error) {
-	if len(sealed) < 1 || len(sealed) < 1+int(sealed[0]) {
+	id := keyOf(sealed)
+	if id == "" {
 		return nil, errSealed
 	}
-	n := 1 + int(sealed[0])
-	id, rest := string(sealed[1:n]), sealed[n:]
+	rest := sealed[1+len(id):]
 	for _, k := range r.keys {
 		if k.id != id {
 			continue

@@ -162,6 +162,9 @@ func (s *system) sweep(ctx context.Context, now time.Time) error {
 	if err := s.cfg.db.EnsurePartitions(ctx, now, partitionsAhead); err != nil {
 		return err
 	}
+	if _, err := s.delivery.DropSecrets(ctx, now); err != nil {
+		return err
+	}
 	for table, keep := range map[string]time.Duration{
 		"events": s.cfg.retain.Events, "attempts": s.cfg.retain.Events, "tries": s.cfg.retain.Tries,
 	} {
