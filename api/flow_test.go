@@ -112,7 +112,7 @@ func TestJoinAnsweredAt(t *testing.T) {
 }
 
 // B.10, 11: the form of an attempt without processing is taken for 5 s.
-func TestLateReport(t *testing.T) {
+func TestEdgeCase11LateReport(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	q := s.queue(map[string]any{"name": "chats", "type": "chat", "use_processing": false})

@@ -65,7 +65,7 @@ func TestChangesAtOnce(t *testing.T) {
 
 // B.10, 3: of two agents' screens that act on one offer at once, one wins, and
 // the other is told so.
-func TestAcceptAndDeclineAtOnce(t *testing.T) {
+func TestEdgeCase03AcceptAndDeclineAtOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for range 10 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,13 +33,16 @@ const (
 // attempt; it is here so that an adapter can keep it in order with the others.
 const eventAgentStatus = "agent_status"
 
+// eventCalls is the report about all calls of a switch, after its driver was away.
+const eventCalls = "calls"
+
 // SwitchReport is one report of a telephone switch. The attempt is named by
 // attempt_id or by channel_id; which other fields count depends on the event.
 type SwitchReport struct {
 	AttemptID int64             `json:"attempt_id" doc:"The attempt; or channel_id names it."`
 	ChannelID string            `json:"channel_id" doc:"The switch's id of one of the attempt's legs, which also says which leg it is."`
 	Leg       queue.Leg         `json:"leg" enum:"member,agent"`
-	Event     queue.SwitchEvent `json:"event" doc:"ringing, answered: leg. bridged, bridge_failed, amd, ended, message. transferred: where to. For queues that a switch distributes also joined, offered, missed, left. agent_status: the agent's status."`
+	Event     queue.SwitchEvent `json:"event" doc:"ringing, answered: leg. bridged, bridge_failed, amd, ended, message. transferred: where to. For queues that a switch distributes also joined, offered, missed, left. agent_status: the agent's status. calls: what the switch still has."`
 	At        time.Time         `json:"at" doc:"When it happened; now when absent. It is clamped between the attempt's last event and now."`
 
 	AgentID        int64  `json:"agent_id"`
@@ -63,6 +67,10 @@ type SwitchReport struct {
 	MemberAnsweredAt moment            `json:"member_answered_at" doc:"joined: absent means now; null means that it still rings."`
 	Priority         int               `json:"priority"`
 	Variables        map[string]string `json:"variables"`
+
+	Channels []string `json:"channels" doc:"calls: the ids of all channels that the switch has."`
+	Queues   []string `json:"queues" doc:"calls: only compare attempts of the queues of these names; all when absent."`
+	Lost     bool     `json:"lost" doc:"calls: the switch has lost the others; they leave as recovered, not as hung up."`
 }
 
 // TransformSchema makes everything but the event optional.
@@ -159,6 +167,9 @@ func (r *SwitchReport) command() queue.Command {
 			AgentID: r.AgentID, AgentRef: r.AgentRef, AgentName: r.AgentName,
 			Status: r.Status, Reason: r.Reason, At: utc(&r.At),
 		}
+	}
+	if r.Event == eventCalls {
+		return queue.Reconcile{Engine: true, Queues: r.Queues, Live: r.Channels, Lost: r.Lost, At: utc(&r.At)}
 	}
 	return queue.SwitchReport{
 		AttemptID: r.AttemptID, ChannelID: r.ChannelID, QueueID: r.QueueID, QueueName: r.QueueName,
@@ -297,6 +308,11 @@ func (r *SwitchReport) beyond() string {
 	} {
 		if len(f.value) > maxReportText {
 			return f.name
+		}
+	}
+	for name, texts := range map[string][]string{"channels": r.Channels, "queues": r.Queues} {
+		if slices.ContainsFunc(texts, func(t string) bool { return len(t) > maxReportText }) {
+			return name
 		}
 	}
 	size := 0

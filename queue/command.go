@@ -264,12 +264,14 @@ type SwitchReport struct {
 	Variables        map[string]string
 }
 
-// Reconcile compares the open attempts of external queues with the channels
-// that their switch has listed (engine.md B.10, 21). An attempt whose member
-// leg is not among Live is closed: as if the hang-up had come now, or, with
-// Lost, as recovered.
+// Reconcile compares the open attempts of external queues, and with Engine the
+// calls that the engine distributes, too, with the channels that their switch has
+// listed (engine.md B.10, 21). An attempt whose member leg is not among Live is
+// closed: as if the hang-up had come now, or, with Lost, as recovered. A call of
+// the engine's of which the switch has never told is given a minute.
 type Reconcile struct {
-	// Queues names the queues of that switch; nil = every external queue.
+	Engine bool
+	// Queues names the queues of that switch; nil = every one.
 	Queues []string
 	Live   []string
 	Lost   bool

@@ -203,36 +203,3 @@ var leftReasons = []Reason{
 	ReasonMemberHangupWaiting, ReasonMemberHangupOffer, ReasonMaxWait, ReasonNoAgents, ReasonKeyExit,
 	ReasonWithdrawn, ReasonCancelled, ReasonRecovered, ReasonShutdown,
 }
-
-// reconcile closes the attempts of external queues whose caller the switch no
-// longer has (engine.md B.10, 21).
-func (s *step) reconcile(c Reconcile) error {
-	s.at = notAfter(c.At, s.now)
-	at := s.at
-	live := make(map[string]bool, len(c.Live))
-	for _, channel := range c.Live {
-		live[channel] = true
-	}
-	for _, id := range sortedIDs(s.e.queues) {
-		q := s.e.queues[id]
-		if q.cfg.Distribution != DistributionExternal || c.Queues != nil && !slices.Contains(c.Queues, q.cfg.Name) {
-			continue
-		}
-		for _, attemptID := range sortedIDs(q.open) {
-			a := s.e.attempts[attemptID]
-			if a.State == StateProcessing || a.MemberChannelID != nil && live[*a.MemberChannelID] {
-				continue
-			}
-			s.at = at
-			if s.at.Before(a.LastAt) {
-				s.at = a.LastAt
-			}
-			if c.Lost {
-				s.recover(a)
-			} else {
-				s.memberEnded(a, SwitchReport{})
-			}
-		}
-	}
-	return nil
-}

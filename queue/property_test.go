@@ -101,7 +101,7 @@ func (w *world) command() Command {
 		}
 		return report
 	case 13:
-		return Reconcile{Lost: w.n("lost", 2) == 0}
+		return Reconcile{Lost: w.n("lost", 2) == 0, Engine: w.n("own", 4) == 0}
 	default:
 		report.Event, report.Leg = SwitchMessage, pick(w, "writer", []Leg{LegMember, LegAgent})
 		return report

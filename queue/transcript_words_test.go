@@ -230,7 +230,7 @@ func (p *play) translate(w words) Command {
 	case "switch":
 		return p.switchReport(w)
 	case "reconcile":
-		c := Reconcile{Lost: w.has("lost"), At: w.instant("at")}
+		c := Reconcile{Engine: w.has("engine"), Lost: w.has("lost"), At: w.instant("at")}
 		if live := w.take("live"); live != "" {
 			c.Live = strings.Split(live, ",")
 		}
