@@ -10,7 +10,7 @@ import (
 // Delivery is the way of one event to one endpoint.
 type Delivery struct {
 	EndpointID string           `json:"endpoint_id"`
-	State      dispatcher.State `json:"state" enum:"pending,held,retrying,delivered,refused,exhausted" doc:"pending: its turn has not come. held: behind a failed event of its attempt."`
+	State      dispatcher.State `json:"state" enum:"pending,held,retrying,suspended,delivered,refused,exhausted,skipped" doc:"pending: its turn has not come. held: behind a failed event of its attempt. suspended: the endpoint is disabled. skipped: the endpoint was enabled from a later place on."`
 	NextAt     *string          `json:"next_at" format:"date-time" doc:"When the next try is due."`
 	Tries      []Try            `json:"tries" doc:"Every request, in the order in which they were made."`
 }

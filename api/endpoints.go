@@ -112,7 +112,10 @@ func (h *handler) endpointRoutes() {
 	change.conflicts = true
 	register(h, change, h.changeEndpoint)
 	register(h, op(http.MethodDelete, "/{id}", "deleteEndpoint", "Delete a webhook endpoint", "What was sent to it stays on record."), h.deleteEndpoint)
-	register(h, op(http.MethodPost, "/{id}/enable", "enableEndpoint", "Enable a webhook endpoint", "It goes on where it stopped, and at once."), h.enableEndpoint)
+	enable := op(http.MethodPost, "/{id}/enable", "enableEndpoint", "Enable a webhook endpoint",
+		"It goes on where it stopped, at once, with its breaker closed; or, from now, it gets only what comes from now on. The latter needs a disabled endpoint.")
+	enable.conflicts = true
+	register(h, enable, h.enableEndpoint)
 	register(h, op(http.MethodPost, "/{id}/disable", "disableEndpoint", "Disable a webhook endpoint", "The log keeps what it misses."), h.disableEndpoint)
 	h.secretRoutes(op)
 	test := op(http.MethodPost, "/{id}/test", "testEndpoint", "Send a test event",
@@ -222,8 +225,27 @@ func (h *handler) deleteEndpoint(ctx context.Context, c caller, in *EndpointPath
 	return nil, nil
 }
 
-func (h *handler) enableEndpoint(ctx context.Context, c caller, in *EndpointPath) (*endpointOut, error) {
-	return h.switchEndpoint(ctx, c, in.ID, true)
+// EnableEndpoint is the body that enables an endpoint.
+type EnableEndpoint struct {
+	From string `json:"from,omitempty" enum:"stopped,now" doc:"stopped, or absent: everything that it missed comes first. now: what it missed stays on the log alone."`
+}
+
+func (h *handler) enableEndpoint(ctx context.Context, c caller, in *struct {
+	EndpointPath
+	Body *EnableEndpoint
+}) (*endpointOut, error) {
+	if in.Body == nil || in.Body.From != "now" {
+		return h.switchEndpoint(ctx, c, in.ID, true)
+	}
+	ref := dispatcher.Ref{DomainID: c.domain, EndpointID: in.ID}
+	if err := h.cfg.Delivery.EnableEndpointFromNow(ctx, ref, h.by(ctx, c, nil, nil)); err != nil {
+		return nil, err
+	}
+	ep, err := h.reloaded(ctx, c, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &endpointOut{viewEndpoint(ep, h.cfg.Now())}, nil
 }
 
 func (h *handler) disableEndpoint(ctx context.Context, c caller, in *EndpointPath) (*endpointOut, error) {

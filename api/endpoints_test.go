@@ -38,7 +38,13 @@ func TestEndpointSettings(t *testing.T) {
 	if off := s.call(s.admin, "POST", "/v1/endpoints/"+id+"/disable", nil).want(200); off.json["disabled"] != true || off.json["disabled_reason"] != "manual" {
 		t.Errorf("disable: %s", off.raw)
 	}
-	if on := s.call(s.admin, "POST", "/v1/endpoints/"+id+"/enable", nil).want(200); on.json["disabled"] != false || on.json["disabled_reason"] != nil {
+	if on := s.call(s.admin, "POST", "/v1/endpoints/"+id+"/enable", `{"from":"now"}`).want(200); on.json["disabled"] != false {
+		t.Errorf("enable from now: %s", on.raw)
+	}
+	s.call(s.admin, "POST", "/v1/endpoints/"+id+"/enable", `{"from":"now"}`).problem(409, "bad_state")
+	s.call(s.admin, "POST", "/v1/endpoints/"+id+"/enable", `{"from":"yesterday"}`).problem(422, "invalid").blames("/from")
+	s.call(s.admin, "POST", "/v1/endpoints/"+id+"/disable", nil).want(200)
+	if on := s.call(s.admin, "POST", "/v1/endpoints/"+id+"/enable", `{"from":"stopped"}`).want(200); on.json["disabled"] != false || on.json["disabled_reason"] != nil {
 		t.Errorf("enable: %s", on.raw)
 	}
 	test := s.call(s.admin, "POST", "/v1/endpoints/"+id+"/test", nil).want(200)
@@ -47,8 +53,8 @@ func TestEndpointSettings(t *testing.T) {
 	}
 	s.call(s.admin, "DELETE", "/v1/endpoints/"+id, nil).want(204)
 	s.call(s.admin, "GET", "/v1/endpoints/"+id, nil).problem(404, "not_found")
-	if s.sent.reloads != 5 {
-		t.Errorf("the dispatcher heard of %d changes, want 5", s.sent.reloads)
+	if s.sent.reloads != 7 {
+		t.Errorf("the dispatcher heard of %d changes, want 7", s.sent.reloads)
 	}
 }
 

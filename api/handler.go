@@ -90,6 +90,8 @@ func (h *handler) translate(ctx context.Context, err error) *Problem {
 		return invalid("/"+setting.Field, setting.Detail)
 	case errors.Is(err, store.ErrEndpointChanged):
 		return problem(CodeChanged, "Somebody else changed the endpoint at the same time; read it and try again.")
+	case errors.Is(err, store.ErrEndpointEnabled):
+		return problem(queue.CodeBadState, "The endpoint is enabled; to pass over what it is owed, disable it first.")
 	case errors.Is(err, store.ErrManySecrets):
 		return problem(queue.CodeBadState, "Too many replaced secrets still sign; wait until one ends, or rotate with grace_sec 0, which ends them all.")
 	case errors.Is(err, store.ErrNotFound):

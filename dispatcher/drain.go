@@ -31,6 +31,14 @@ func (w *worker) drain(late context.Context) bool {
 	return !w.isLost()
 }
 
+// forget ends what a worker leaves behind when it ends.
+func (w *worker) forget() {
+	w.abort()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.carry(-w.weight) // outcomes that will never be stored
+}
+
 func (w *worker) beginStop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

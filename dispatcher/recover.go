@@ -1,7 +1,9 @@
 package dispatcher
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 )
 
@@ -50,7 +52,8 @@ func (w *worker) recover(ctx, late context.Context) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, p := range b.Parked { // lostFresh has put its own at the end: they are the newest
+	slices.SortFunc(b.Parked, func(p, q Parked) int { return cmp.Compare(p.Seq, q.Seq) }) // lostFresh has added its own
+	for _, p := range b.Parked {
 		w.lanes.load(p.Lane, &item{pos: p.Position, sequence: p.Sequence, tries: p.Tries, nextAt: p.NextAt, heldSince: p.HeldSince})
 	}
 	w.lanes.rewait(w.target.OrderWait)

@@ -14,6 +14,12 @@ type State string
 const (
 	// StatePending: not sent yet; its turn has not come.
 	StatePending State = "pending"
+	// StateSuspended: still owed, but the endpoint is disabled: its turn comes when
+	// it is enabled where it stopped.
+	StateSuspended State = "suspended"
+	// StateSkipped: tried in vain, and then passed over: the endpoint was enabled
+	// from a later place on.
+	StateSkipped State = "skipped"
 	// StateHeld: behind an event of its lane that waits for its next try.
 	StateHeld State = "held"
 	// StateRetrying: a try failed and the next one has an instant.

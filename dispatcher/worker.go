@@ -111,7 +111,7 @@ func (w *worker) change(t *target) {
 // run delivers until ctx ends, the endpoint is gone or the lease is lost; late
 // ends later. It returns true when nothing of it is left to be written.
 func (w *worker) run(ctx, late context.Context) (clean bool) {
-	defer w.abort()
+	defer w.forget()
 	if begun, clean := w.start(ctx, late); !begun {
 		return clean
 	}

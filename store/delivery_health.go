@@ -12,7 +12,7 @@ import (
 
 const failedEvents = `
 SELECT coalesce(attempt_id, 0), count(DISTINCT seq) FROM tries
-WHERE domain_id = $1 AND endpoint_id = $2 AND started_at >= $3 AND seq > 0
+WHERE domain_id = $1 AND endpoint_id = $2 AND started_at >= $3 AND seq > 0 AND NOT manual
   AND outcome NOT IN ('delivered', 'expired', 'unknown')
 GROUP BY 1 LIMIT 1000`
 

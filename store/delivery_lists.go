@@ -182,6 +182,8 @@ func (b *deliveryBook) at(s *dispatcher.Subscription, ev *queue.Event) (dispatch
 	p, parked := b.parked[k]
 	last, tried := lastTry(dl.Tries)
 	switch {
+	case s.Endpoint.Disabled && (parked || !(tried && last.State.Final()) && ev.Seq > s.Settled.Seq && b.wants[s.Endpoint.ID].Wants(ev)):
+		dl.State = dispatcher.StateSuspended
 	case parked && p.Tries == 0 && p.NextAt.IsZero():
 		dl.State = dispatcher.StateHeld
 	case parked:
@@ -190,6 +192,8 @@ func (b *deliveryBook) at(s *dispatcher.Subscription, ev *queue.Event) (dispatch
 		dl.State = last.State
 	case ev.Seq > s.Settled.Seq && b.wants[s.Endpoint.ID].Wants(ev):
 		dl.State = dispatcher.StatePending
+	case tried && last.State == dispatcher.StateRetrying:
+		dl.State = dispatcher.StateSkipped
 	case tried:
 		dl.State = last.State
 	default:

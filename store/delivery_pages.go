@@ -164,6 +164,8 @@ func scanLastTry(row pgx.CollectableRow) (LastTry, error) {
 		l.State = dispatcher.StateHeld
 	case l.Waits:
 		l.State = dispatcher.StateRetrying
+	case l.State == dispatcher.StateRetrying:
+		l.State = dispatcher.StateSkipped
 	}
 	return l, nil
 }

@@ -131,11 +131,13 @@ func testFailed(t *testing.T, f Fixture) {
 	test.Seq = 0
 	aside := tried(ref, 4, 9, dispatcher.OutcomeTimeout)
 	aside.AttemptID = 0
+	byHand := tried(ref, 2, 8, dispatcher.OutcomeTimeout)
+	byHand.Manual = true
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base, Tries: []dispatcher.Try{
 		tried(ref, 0, 1, dispatcher.OutcomeTimeout), tried(ref, 0, 2, dispatcher.OutcomeTimeout), tried(ref, 0, 3, dispatcher.OutcomeTimeout),
 		tried(ref, 1, 2, dispatcher.OutcomeRejected), tried(ref, 2, 2, dispatcher.OutcomeDelivered), tried(ref, 3, 2, dispatcher.OutcomeUnknown),
 		tried(ref, 5, 2, dispatcher.OutcomeThrottled), tried(ref, 6, 2, dispatcher.OutcomeExpired), tried(ref, 7, 1, dispatcher.OutcomeTimeout),
-		tried(other, 2, 2, dispatcher.OutcomeTimeout), test, aside,
+		tried(other, 2, 2, dispatcher.OutcomeTimeout), test, aside, byHand,
 	}}))
 	got, err := f.Store.Failed(t.Context(), ref, base.Add(2*time.Second)) // try n was at n seconds
 	ok(t, err)

@@ -172,7 +172,7 @@ func (m *Memory) Failed(ctx context.Context, ref dispatcher.Ref, since time.Time
 	defer m.lock("Failed")()
 	out, seen := map[int64]int{}, map[int64]bool{}
 	for _, t := range m.tries {
-		if t.DomainID != ref.DomainID || t.EndpointID != ref.EndpointID || t.Seq == 0 || seen[t.Seq] || t.StartedAt.Before(since) ||
+		if t.DomainID != ref.DomainID || t.EndpointID != ref.EndpointID || t.Seq == 0 || t.Manual || seen[t.Seq] || t.StartedAt.Before(since) ||
 			slices.Contains([]dispatcher.Outcome{dispatcher.OutcomeDelivered, dispatcher.OutcomeExpired, dispatcher.OutcomeUnknown}, t.Outcome) {
 			continue
 		}
