@@ -22,19 +22,35 @@ type Health struct {
 // readyTimeout bounds all checks together: a check that hangs is a failed one.
 const readyTimeout = 2 * time.Second
 
-// healthRoutes registers what operators' machines ask, without a key.
-func (h *handler) healthRoutes(router chi.Router) {
-	health := h.huma.OpenAPI().Components.Schemas.Schema(typeOf[Health](), true, "Health")
+// NewHealth builds what a server answers that takes no commands: health and
+// metrics. Of cfg it needs Metrics, Checks, Logger and Now.
+func NewHealth(cfg Config) http.Handler {
+	router := chi.NewRouter()
+	h := &handler{cfg: cfg, metrics: newHTTPMetrics(cfg.Metrics)}
+	router.Use(h.observe, h.catch)
+	router.NotFound(notFound)
+	router.MethodNotAllowed(methodNotAllowed(router))
+	h.serveHealth(router)
+	return router
+}
+
+// serveHealth registers what operators' machines ask, without a key.
+func (h *handler) serveHealth(router chi.Router) {
 	router.Get("/healthz", h.healthz)
+	router.Get("/readyz", h.readyz)
+	router.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(h.cfg.Metrics, promhttp.HandlerOpts{}))
+}
+
+func (h *handler) healthRoutes(router chi.Router) {
+	h.serveHealth(router)
+	health := h.huma.OpenAPI().Components.Schemas.Schema(typeOf[Health](), true, "Health")
 	h.document("/healthz", "isAlive", "Is the process alive?", map[string]*huma.Response{
 		"200": jsonResponse("It is.", health),
 	})
-	router.Get("/readyz", h.readyz)
 	h.document("/readyz", "isReady", "Does the server want requests?", map[string]*huma.Response{
-		"200": jsonResponse("Database, desk and dispatcher are well.", health),
-		"503": jsonResponse("Something is not; the server's log says what.", health),
+		"200": jsonResponse("Everything that this server does works.", health),
+		"503": jsonResponse("Something does not; the server's log says what.", health),
 	})
-	router.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(h.cfg.Metrics, promhttp.HandlerOpts{}))
 	h.document("/metrics", "readMetrics", "Metrics for Prometheus", map[string]*huma.Response{
 		"200": {Description: "The text format.", Content: map[string]*huma.MediaType{
 			"text/plain": {Schema: &huma.Schema{Type: huma.TypeString}}}},

@@ -13,6 +13,6 @@ func switches(cfg Config, s *system) []func(context.Context) error {
 	if !cfg.Asterisk.Enabled() {
 		return nil
 	}
-	client := asterisk.NewClient(cfg.Asterisk, s.desks[firstDomain], s.cfg.logger, time.Now)
+	client := asterisk.NewClient(cfg.Asterisk, s.desks.known(firstDomain), s.cfg.logger, time.Now)
 	return []func(context.Context) error{client.Run}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -13,6 +14,15 @@ import (
 )
 
 const envPrefix = "OFFHOOK"
+
+// The serverRoles of a server.
+const (
+	roleAll      = "all"
+	roleAPI      = "api"
+	roleDispatch = "dispatch"
+)
+
+var serverRoles = []string{roleAll, roleAPI, roleDispatch}
 
 // Config holds every setting of offhook. It is read from the environment once,
 // and handed on in parts. `offhook config` and docs/configuration.md are made
@@ -25,6 +35,9 @@ type Config struct {
 	KeyRing     string `split_words:"true" secret:"true" desc:"Keys that encrypt endpoint secrets, as id:base64,id:base64 of 32 bytes each: the first encrypts, all decrypt. serve refuses to start without it; serve --dev keeps one in its data folder."`
 
 	DatabaseMaxConns int32      `split_words:"true" default:"16" desc:"Connections to Postgres that one process may hold."`
+	Role             string     `split_words:"true" default:"all" desc:"What serve does: api takes commands, dispatch delivers to webhooks, all does both. The flag --role goes first."`
+	Instance         string     `split_words:"true" desc:"Name of this server among the replicas, for people who look. Unset means the machine's name and a random ending."`
+	DrainSec         int        `split_words:"true" default:"10" desc:"Seconds that a server which is told to stop gives webhook requests under way, before it cuts them off; as long again to write down what came of them."`
 	Listen           string     `split_words:"true" default:":8080" desc:"Address of the REST API."`
 	DataDir          string     `split_words:"true" desc:"Folder of serve --dev: private Postgres and key ring. Unset means /var/lib/offhook for root, else a folder below the user's data folder."`
 	LogLevel         slog.Level `split_words:"true" default:"info" desc:"debug, info, warn or error."`
@@ -96,6 +109,12 @@ func (c *Config) Validate() error {
 	switch {
 	case c.DatabaseMaxConns < 4:
 		return errors.New("OFFHOOK_DATABASE_MAX_CONNS must be at least 4")
+	case !slices.Contains(serverRoles, c.Role):
+		return errors.New("OFFHOOK_ROLE is all, api or dispatch")
+	case len(c.Instance) > 200:
+		return errors.New("OFFHOOK_INSTANCE must not be longer than 200 bytes")
+	case c.DrainSec < 1 || c.DrainSec > 600:
+		return errors.New("OFFHOOK_DRAIN_SEC must be from 1 to 600")
 	case c.Listen == "":
 		return errors.New("OFFHOOK_LISTEN must not be empty")
 	case c.LogFormat != "auto" && c.LogFormat != "text" && c.LogFormat != "json":

@@ -47,7 +47,7 @@ func (d *demo) play(ctx context.Context, rest *restClient, server *task) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	centre := sim.New(d.opt.seed, sim.Config{Queues: queues, Agents: agents, Length: d.opt.length, Speed: d.opt.speed})
-	desk := d.system.desks[firstDomain]
+	desk := d.system.desks.known(firstDomain)
 	g, playing := errgroup.WithContext(ctx)
 	g.Go(func() error { return runCentre(playing, centre, d.inbox, desk) })
 	for _, name := range names {

@@ -16,8 +16,8 @@ func newDomainsCommand() *cobra.Command {
 		Use:   "domains",
 		Short: "List and create domains (tenants), in the database itself",
 		Long: `A domain has its own queues, agents, keys, endpoints and log, and sees nothing of
-another's. The first one is there from the beginning. A server works for the
-domains that it finds when it starts.`,
+another's. The first one is there from the beginning. Running servers serve a new
+domain within seconds.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -49,9 +49,9 @@ type witness struct {
 	broken []receipt
 }
 
-func newWitness(t *testing.T) *witness {
+func newWitness(t *testing.T, fail float64) *witness {
 	t.Helper()
-	w := &witness{receiver: newReceiver("", killFail, time.Now), seen: map[seenRequest]int{}, kept: map[string]bool{}}
+	w := &witness{receiver: newReceiver("", fail, time.Now), seen: map[seenRequest]int{}, kept: map[string]bool{}}
 	w.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 		body, err := io.ReadAll(req.Body)
 		if err != nil {
@@ -147,7 +147,7 @@ func TestKillNine(t *testing.T) {
 	key := strings.TrimSpace(runOffhook(t, env, "keys", "create", "--role", "admin").stdout)
 	rest := newRESTClient("http://"+address, key)
 	rest.http.Transport = &http.Transport{MaxIdleConnsPerHost: 64}
-	w := newWitness(t)
+	w := newWitness(t, killFail)
 
 	server := startServer(t, env)
 	endpoint, secret, err := rest.registerEndpoint(t.Context(), w.server.URL+"/")

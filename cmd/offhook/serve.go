@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +22,7 @@ import (
 
 func newServeCommand() *cobra.Command {
 	var dev bool
+	var role string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server: REST API, queues, webhooks",
@@ -24,21 +30,31 @@ func newServeCommand() *cobra.Command {
 with an Asterisk if one is configured. It brings the database's schema up to
 date first. SIGTERM and SIGINT stop it after what is under way.
 
+Any number of servers may run on one database; they share the webhooks out among
+themselves. With --role api a server takes commands only, with --role dispatch
+it only delivers.
+
 With --dev it needs nothing: it runs a private Postgres in a data folder, keeps
 a key ring there, prints an admin key at its first start, and lets webhooks go
 to http and to this machine.`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, dev) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd, dev, role) },
 	}
 	cmd.Flags().BoolVar(&dev, "dev", false, "private Postgres, key ring and admin key; http and loopback targets")
+	cmd.Flags().StringVar(&role, "role", "", "all, api or dispatch; unset means what OFFHOOK_ROLE says")
 	return cmd
 }
 
-func serve(cmd *cobra.Command, dev bool) error {
+func serve(cmd *cobra.Command, dev bool, role string) error {
 	ctx := cmd.Context()
 	cfg, err := loadConfig()
 	if err != nil {
 		return err
+	}
+	if role != "" {
+		if cfg.Role = role; !slices.Contains(serverRoles, role) {
+			return usageError{fmt.Errorf("--role is all, api or dispatch, not %q", role)}
+		}
 	}
 	logger := newLogger(cmd.ErrOrStderr(), cfg)
 	guard, err := cfg.Webhook.guard()
@@ -81,16 +97,29 @@ func serve(cmd *cobra.Command, dev bool) error {
 		}
 	}
 	sys, err := newSystem(ctx, systemConfig{
+		role: cfg.Role, instance: cfg.instance(), drain: time.Duration(cfg.DrainSec) * time.Second,
 		db: db, ring: ring, guard: guard, retain: cfg.Retain, listener: listener, logger: logger,
 		adapters: func(s *system) []func(context.Context) error { return switches(cfg, s) },
 	})
 	if err != nil {
 		return err
 	}
-	logger.Info("serving", "address", listener.Addr().String(), "version", version)
+	logger.Info("serving", "address", listener.Addr().String(), "version", version, "role", cfg.Role)
 	err = sys.Run(ctx)
 	logger.Info("stopped")
 	return err
+}
+
+// instance is the server's name among the replicas.
+func (c *Config) instance() string {
+	if c.Instance != "" {
+		return c.Instance
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "offhook"
+	}
+	return host + "-" + strings.ToLower(rand.Text()[:6])
 }
 
 func keyRing(cfg Config) (*store.KeyRing, error) {

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,6 +23,9 @@ const firstDomain = 1
 // systemConfig is what a server in this process is made of.
 type systemConfig struct {
 	db       *database
+	role     string // as OFFHOOK_ROLE; empty = all
+	instance string
+	drain    time.Duration // 0 = the dispatcher's own
 	ring     *store.KeyRing
 	guard    dispatcher.GuardConfig
 	retain   RetainConfig
@@ -40,10 +43,10 @@ type systemConfig struct {
 type system struct {
 	cfg        systemConfig
 	delivery   *store.Delivery
-	desks      map[int64]*desk.Desk
+	desks      *desks
 	dispatcher *dispatcher.Dispatcher
 	notifier   *store.Notifier
-	api        *api.API
+	tasks      func(context.Context) error // nil in a server that takes no commands
 	server     *api.Server
 }
 
@@ -53,36 +56,38 @@ func newSystem(ctx context.Context, cfg systemConfig) (*system, error) {
 	if err := cfg.db.EnsurePartitions(ctx, time.Now(), partitionsAhead); err != nil {
 		return nil, err
 	}
-	s := &system{
-		cfg: cfg, delivery: store.NewDelivery(cfg.db.Store, cfg.ring),
-		desks: map[int64]*desk.Desk{}, notifier: cfg.db.NewNotifier(),
-	}
+	s := &system{cfg: cfg, delivery: store.NewDelivery(cfg.db.Store, cfg.ring), notifier: cfg.db.NewNotifier()}
+	s.desks = newDesks(cfg.db.Store, cfg.logger, s.committed)
 	s.dispatcher = dispatcher.New(s.delivery, dispatcher.Config{
+		Instance: cfg.instance, DrainTimeout: cfg.drain,
 		Now: time.Now, Logger: cfg.logger, Guard: cfg.guard, UserAgent: "offhook/" + version,
 	})
-	domains, err := cfg.db.Domains(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, d := range domains {
-		s.desks[d.ID] = desk.New(cfg.db.DeskLog(d.ID), desk.Config{
-			Now: time.Now, Logger: cfg.logger.With("domain", d.ID), OnCommit: s.committed,
-		})
+	if s.takesCommands() {
+		if err := s.desks.look(ctx); err != nil {
+			return nil, err
+		}
 	}
 	metrics := prometheus.NewRegistry()
 	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s.api = api.New(api.Config{
-		Store: cfg.db.Store, Delivery: s.delivery, Guard: cfg.guard, Desk: s.desk, Dispatcher: s.dispatcher,
+	s.server = &api.Server{Listener: cfg.listener, Logger: cfg.logger, Handler: s.handler(api.Config{
+		Store: cfg.db.Store, Delivery: s.delivery, Guard: cfg.guard, Desk: s.desks.of, Dispatcher: s.dispatcher,
 		Metrics: metrics, Checks: s.checks(), Logger: cfg.logger, Now: time.Now, Version: version,
-	})
-	s.server = &api.Server{Listener: cfg.listener, Logger: cfg.logger, Handler: s.api}
+	})}
 	return s, nil
 }
 
-func (s *system) desk(domain int64) (api.Desk, bool) {
-	d, ok := s.desks[domain]
-	return d, ok
+// handler is the whole API, or health and metrics alone.
+func (s *system) handler(cfg api.Config) http.Handler {
+	if !s.takesCommands() {
+		return api.NewHealth(cfg)
+	}
+	a := api.New(cfg)
+	s.tasks = a.Run
+	return a
 }
+
+func (s *system) takesCommands() bool { return s.cfg.role != roleDispatch }
+func (s *system) delivers() bool      { return s.cfg.role != roleAPI }
 
 // committed takes events from a desk to whoever waits for them.
 func (s *system) committed(events []queue.Event, _ desk.Head) {
@@ -93,47 +98,49 @@ func (s *system) committed(events []queue.Event, _ desk.Head) {
 	}
 }
 
-// checks are what /readyz asks: that the database answers, that each desk
-// carries out what it is given, and that the dispatcher looks after endpoints.
+// checks are what /readyz asks: that the database answers, and, as far as this
+// server does it, that each desk carries out what it is given and that the
+// dispatcher looks after endpoints.
 func (s *system) checks() []api.Check {
 	checks := []api.Check{{Name: "database", Probe: func(ctx context.Context) error {
 		_, err := s.cfg.db.Head(ctx, firstDomain)
 		return err
 	}}}
-	for id, d := range s.desks {
-		checks = append(checks, api.Check{Name: fmt.Sprintf("desk %d", id), Probe: func(ctx context.Context) error {
-			return d.Read(ctx, func(*queue.Engine) {})
-		}})
+	if s.takesCommands() {
+		checks = append(checks, api.Check{Name: "desks", Probe: s.desks.Probe})
 	}
-	return append(checks, api.Check{Name: "dispatcher", Probe: s.dispatcher.Probe})
+	if s.delivers() {
+		checks = append(checks, api.Check{Name: "dispatcher", Probe: s.dispatcher.Probe})
+	}
+	return checks
 }
 
 // Run serves until ctx ends: then it takes no more requests, lets the desks
 // finish their batches and the dispatcher its requests.
 func (s *system) Run(ctx context.Context) error {
-	intake := stage{s.server.Run, s.api.Run, func(ctx context.Context) error {
+	intake := stage{s.server.Run, func(ctx context.Context) error {
 		err := s.cfg.db.watch(ctx)
 		if err != nil { // before everything else complains that it is gone
 			s.cfg.logger.Error("stopping", "error", err)
 		}
 		return err
 	}}
-	if s.cfg.adapters != nil {
-		intake = append(intake, s.cfg.adapters(s)...)
+	var commands stage
+	delivery := stage{s.upkeep}
+	if s.takesCommands() {
+		intake = append(intake, s.tasks)
+		if s.cfg.adapters != nil {
+			intake = append(intake, s.cfg.adapters(s)...)
+		}
+		commands = stage{s.desks.Run}
+		delivery = append(delivery, s.notifier.Run)
 	}
-	var desks stage
-	for _, d := range s.desks {
-		desks = append(desks, d.Run)
-	}
-	delivery := stage{
-		s.dispatcher.Run,
-		s.notifier.Run,
-		func(ctx context.Context) error {
+	if s.delivers() {
+		delivery = append(delivery, s.dispatcher.Run, func(ctx context.Context) error {
 			return s.cfg.db.Listen(ctx, store.Hints{Log: s.dispatcher.Wake, Endpoints: s.dispatcher.Reload})
-		},
-		s.upkeep,
+		})
 	}
-	return runStages(ctx, intake, desks, delivery)
+	return runStages(ctx, intake, commands, delivery)
 }
 
 const (

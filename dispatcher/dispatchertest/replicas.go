@@ -3,6 +3,7 @@ package dispatchertest
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -122,4 +123,34 @@ func (m *Memory) fence(replica int64, leases []dispatcher.Lease) error {
 		return &lost
 	}
 	return nil
+}
+
+// Usurp gives every lease to a replica, whoever holds it, as a store does after
+// it took the holder for dead.
+func (m *Memory) Usurp(replica int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for ref, l := range m.leases {
+		m.leases[ref] = lease{holder: replica, epoch: l.epoch + 1}
+	}
+}
+
+// Holders returns how many leases each replica holds that holds any.
+func (m *Memory) Holders() []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	count := map[int64]int{}
+	for _, l := range m.leases {
+		if _, ok := m.living[l.holder]; ok {
+			count[l.holder]++
+		}
+	}
+	return slices.Collect(maps.Values(count))
+}
+
+// StrikeOff takes every replica for dead.
+func (m *Memory) StrikeOff() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.living)
 }
