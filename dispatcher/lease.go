@@ -178,7 +178,8 @@ func (s Settlement) without(refs []Ref) Settlement {
 		gone[ref] = true
 	}
 	s.Leases = except(s.Leases, gone, func(l Lease) Ref { return l.Ref })
-	s.Tries = except(s.Tries, gone, func(t Try) Ref { return Ref{DomainID: t.DomainID, EndpointID: t.EndpointID} })
+	ofTry := func(t Try) Ref { return Ref{DomainID: t.DomainID, EndpointID: t.EndpointID} }
+	s.Tries, s.Answered = except(s.Tries, gone, ofTry), except(s.Answered, gone, ofTry)
 	s.Park = except(s.Park, gone, func(p Parked) Ref { return p.Ref })
 	s.Unpark = except(s.Unpark, gone, func(u ParkedKey) Ref { return u.Ref })
 	s.Cursors = except(s.Cursors, gone, func(c Cursor) Ref { return c.Ref })

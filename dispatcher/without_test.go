@@ -16,6 +16,7 @@ func TestWithoutLeavesOutEveryPart(t *testing.T) {
 	for _, ref := range []Ref{lost, kept} {
 		s.Leases = append(s.Leases, Lease{Ref: ref})
 		s.Tries = append(s.Tries, Try{DomainID: 1, EndpointID: ref.EndpointID})
+		s.Answered = append(s.Answered, Try{DomainID: 1, EndpointID: ref.EndpointID})
 		s.Park = append(s.Park, Parked{Ref: ref})
 		s.Unpark = append(s.Unpark, ParkedKey{Ref: ref})
 		s.Cursors = append(s.Cursors, Cursor{Ref: ref})
