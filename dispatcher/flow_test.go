@@ -323,7 +323,7 @@ func TestARunThatEndsGivesUpOnAStalledRequest(t *testing.T) {
 	m.Create(ep, dispatcher.Position{})
 	attempts(m, 1, 1, 2, time.Now())
 	cfg := loopback()
-	cfg.DrainTimeout = 50 * time.Millisecond
+	cfg.DrainTimeout = 500 * time.Millisecond
 	_, stop := run(t, m, cfg)
 	<-entered
 	began := time.Now()
