@@ -45,7 +45,8 @@ type Check struct {
 	Probe func(ctx context.Context) error
 }
 
-// Config is what the API is made of. Everything is needed except Checks.
+// Config is what the API is made of. Everything is needed except Checks and
+// what says otherwise.
 type Config struct {
 	Store *store.Store
 	// Delivery keeps the endpoints and what was sent to them.
@@ -61,6 +62,8 @@ type Config struct {
 	Logger  *slog.Logger
 	// Now is the clock of logs, of key expiry and of late reports.
 	Now func() time.Time
+	// Zones looks a time zone up by its IANA name; nil = time.LoadLocation.
+	Zones func(name string) (*time.Location, error)
 	// Version is shown in the OpenAPI document.
 	Version string
 	// Patience is how long an operation may take before its caller is told that
@@ -98,6 +101,9 @@ func New(cfg Config) *API {
 	if cfg.Patience == 0 {
 		cfg.Patience = defaultPatience
 	}
+	if cfg.Zones == nil {
+		cfg.Zones = time.LoadLocation
+	}
 	router := chi.NewRouter()
 	h := &handler{
 		cfg:     cfg,
@@ -113,6 +119,10 @@ func New(cfg Config) *API {
 
 	h.queueRoutes()
 	h.agentRoutes()
+	h.memberRoutes()
+	h.dncRoutes()
+	h.calendarRoutes()
+	h.trunkRoutes()
 	h.attemptRoutes()
 	h.commandRoutes()
 	h.reportRoutes()

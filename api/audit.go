@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -24,31 +25,58 @@ func (h *handler) by(ctx context.Context, c caller, before, after any) store.By 
 type deed struct {
 	action, kind string
 	id           int64
-	facts        any // what is worth knowing of it; never what people say of people
+	name         string // of what has no id
+	facts        any    // what is worth knowing of it; never what people say of people
 }
 
 // deedOf names the deed of a command; false for what is not noted: time that
 // passes, and what switches report, which are facts on the log already.
 func deedOf(cmd queue.Command) (deed, bool) {
-	type facts = map[string]any
-	attempt := func(verb string, id int64, f facts) (deed, bool) {
-		return deed{"attempt." + verb, "attempt", id, f}, true
-	}
 	switch c := cmd.(type) {
 	case queue.SaveQueue:
-		return deed{"queue." + saving(c.Queue.ID), "queue", c.Queue.ID, nil}, true
+		return deed{"queue." + saving(c.Queue.ID), "queue", c.Queue.ID, "", nil}, true
 	case queue.RemoveQueue:
-		return deed{"queue.delete", "queue", c.ID, nil}, true
+		return deed{"queue.delete", "queue", c.ID, "", nil}, true
 	case queue.SaveAgent:
-		return deed{"agent." + saving(c.Agent.ID), "agent", c.Agent.ID, nil}, true
+		return deed{"agent." + saving(c.Agent.ID), "agent", c.Agent.ID, "", nil}, true
 	case queue.RemoveAgent:
-		return deed{"agent.delete", "agent", c.ID, nil}, true
+		return deed{"agent.delete", "agent", c.ID, "", nil}, true
 	case queue.SetAgentStatus:
-		return deed{"agent.status", "agent", c.AgentID, facts{"status": c.Status, "reason": c.Reason}}, true
+		return deed{"agent.status", "agent", c.AgentID, "", facts{"status": c.Status, "reason": c.Reason}}, true
+	case queue.SaveCalendar:
+		return deed{"calendar." + saving(c.Calendar.ID), "calendar", c.Calendar.ID, "", nil}, true
+	case queue.RemoveCalendar:
+		return deed{"calendar.delete", "calendar", c.ID, "", nil}, true
+	case queue.SaveTrunk:
+		return deed{"trunk." + saving(c.Trunk.ID), "trunk", c.Trunk.ID, "", nil}, true
+	case queue.RemoveTrunk:
+		return deed{"trunk.delete", "trunk", c.ID, "", nil}, true
+	case queue.Forbid:
+		if len(c.Numbers) == 1 {
+			return deed{"dnc.create", "dnc", 0, c.Numbers[0], facts{}}, true
+		}
+		return deed{"dnc.create", "dnc", 0, fmt.Sprintf("%d numbers", len(c.Numbers)), facts{"numbers": c.Numbers}}, true
+	default:
+		return attemptDeedOf(cmd)
+	}
+}
+
+// facts are what is worth knowing of a deed, by their names.
+type facts = map[string]any
+
+func attemptDeedOf(cmd queue.Command) (deed, bool) {
+	attempt := func(verb string, id int64, f facts) (deed, bool) {
+		return deed{"attempt." + verb, "attempt", id, "", f}, true
+	}
+	switch c := cmd.(type) {
 	case queue.Join:
 		return attempt("join", 0, facts{"queue_id": c.QueueID})
 	case queue.Dial:
-		return attempt("dial", 0, facts{"queue_id": c.QueueID, "agent_id": c.AgentID})
+		f := facts{"queue_id": c.QueueID, "agent_id": c.AgentID}
+		if c.Member != nil {
+			f["member_id"] = c.Member.ID
+		}
+		return attempt("dial", 0, f)
 	case queue.Accept:
 		return attempt("accept", c.AttemptID, facts{"agent_id": c.AgentID})
 	case queue.Decline:
@@ -101,12 +129,15 @@ func (h *handler) clerk(ctx context.Context, c caller, cmd queue.Command) *desk.
 		if err != nil {
 			h.cfg.Logger.ErrorContext(ctx, "render an audit note", "request_id", requestID(ctx), "error", err)
 		}
-		if string(was) == "{}" && string(is) == "{}" {
+		if d.name == "" && string(was) == "{}" && string(is) == "{}" {
 			return desk.Note{}, false // saved as it was
+		}
+		if d.name == "" {
+			d.name = strconv.FormatInt(id, 10)
 		}
 		return desk.Note{
 			KeyID: c.key, KeyName: c.name, Role: string(c.role), RequestID: requestID(ctx),
-			Action: d.action, Kind: d.kind, ObjectID: strconv.FormatInt(id, 10), Before: was, After: is,
+			Action: d.action, Kind: d.kind, ObjectID: d.name, Before: was, After: is,
 		}, true
 	}
 	return &desk.Clerk{Look: look, Note: note}
@@ -121,6 +152,14 @@ func settingsIn(e *queue.Engine, d deed) any {
 	case "queue":
 		if q := e.Queue(d.id); q != nil {
 			return *q
+		}
+	case "calendar":
+		if x := e.Calendar(d.id); x != nil {
+			return *x
+		}
+	case "trunk":
+		if t := e.Trunk(d.id); t != nil {
+			return *t
 		}
 	case "agent":
 		a, state := e.Agent(d.id)
@@ -139,7 +178,7 @@ func settingsIn(e *queue.Engine, d deed) any {
 func savedBy(r queue.Result) any {
 	for _, record := range r.Changed {
 		switch record.(type) {
-		case *queue.Queue, *queue.Agent:
+		case *queue.Queue, *queue.Agent, *queue.Calendar, *queue.Trunk:
 			return record
 		}
 	}

@@ -153,9 +153,9 @@ func (h *handler) answer(ctx huma.Context, p *Problem) {
 // wellFormed refuses what no operation can take: bodies that are not JSON, and
 // query text that Postgres cannot compare with anything.
 func (h *handler) wellFormed(ctx huma.Context, next func(huma.Context)) {
-	if ctx.Operation().RequestBody != nil {
-		if ct := ctx.Header("Content-Type"); ct != "" && !isJSON(ct) {
-			h.answer(ctx, problem(CodeMediaType, "Send the body as application/json, not as "+ct+"."))
+	if body := ctx.Operation().RequestBody; body != nil {
+		if ct := ctx.Header("Content-Type"); ct != "" && !takes(body, ct) {
+			h.answer(ctx, problem(CodeMediaType, "Send the body as "+strings.Join(wants(body), " or ")+", not as "+ct+"."))
 			return
 		}
 	}
@@ -167,7 +167,8 @@ func (h *handler) wellFormed(ctx huma.Context, next func(huma.Context)) {
 	next(ctx)
 }
 
-func isJSON(contentType string) bool {
+// takes reports whether a body may be of the content type.
+func takes(body *huma.RequestBody, contentType string) bool {
 	media, _, _ := strings.Cut(contentType, ";")
-	return strings.EqualFold(strings.TrimSpace(media), "application/json")
+	return body.Content[strings.ToLower(strings.TrimSpace(media))] != nil
 }

@@ -12,6 +12,8 @@ import (
 const (
 	tagQueues    = "Queues"
 	tagAgents    = "Agents"
+	tagMembers   = "Members"
+	tagDialling  = "Rules of dialling"
 	tagAttempts  = "Attempts"
 	tagReports   = "Reports from a switch"
 	tagEvents    = "Events"
@@ -24,6 +26,8 @@ const (
 var tags = []*huma.Tag{
 	{Name: tagQueues, Description: "What subscribers wait in, and how it behaves."},
 	{Name: tagAgents, Description: "Who serves, and what they are doing now."},
+	{Name: tagMembers, Description: "The lists that outbound queues work on: whom they dial, by which numbers, and what came of it."},
+	{Name: tagDialling, Description: "When queues are open, which numbers must not be dialled, and which lines there are."},
 	{Name: tagAttempts, Description: "An attempt is one pass of one subscriber through one queue: a call, a chat or a task."},
 	{Name: tagReports, Description: "What a telephone switch, or its adapter, has seen."},
 	{Name: tagEvents, Description: "The log: everything that happened, once and in order. The list is also a feed to be polled."},

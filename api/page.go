@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Page holds the two parameters that every list takes.
@@ -51,6 +52,25 @@ func decodeCursor(cursor, kind string, n int) ([]int64, error) {
 		if place[i], err = strconv.ParseInt(part, 36, 64); err != nil {
 			return nil, badCursor()
 		}
+	}
+	return place, nil
+}
+
+// encodeTextCursor makes an opaque cursor of a text that names a place.
+func encodeTextCursor(kind, place string) *string {
+	s := base64.RawURLEncoding.EncodeToString([]byte(kind + ":" + place))
+	return &s
+}
+
+// decodeTextCursor reads a text from a cursor of the kind; empty for none.
+func decodeTextCursor(cursor, kind string) (string, error) {
+	if cursor == "" {
+		return "", nil
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(cursor)
+	place, ok := strings.CutPrefix(string(raw), kind+":")
+	if err != nil || !ok || place == "" || !utf8.ValidString(place) || strings.ContainsRune(place, 0) {
+		return "", badCursor()
 	}
 	return place, nil
 }

@@ -43,6 +43,8 @@ type operation struct {
 	conflicts bool
 	// raw says that the operation decodes the body itself.
 	raw bool
+	// upload describes a body that the operation reads as a stream: see Upload.
+	upload *huma.RequestBody
 	// patience is how long it may take; 0 = Config.Patience.
 	patience time.Duration
 }
@@ -77,6 +79,9 @@ func register[I, O any](h *handler, op operation, f func(context.Context, caller
 		}
 		return out, nil
 	})
+	if op.upload != nil { // not before, else huma would read the body
+		operationAt(h.huma.OpenAPI(), op.method, op.path).RequestBody = op.upload
+	}
 	h.tidy(op.method, op.path)
 }
 
@@ -88,7 +93,7 @@ func (op operation) errors(input reflect.Type) []int {
 	}
 	_, body := input.FieldByName("Body")
 	_, raw := input.FieldByName("RawBody")
-	if body || raw {
+	if body || raw || op.upload != nil {
 		list = append(list, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if op.conflicts {

@@ -36,6 +36,28 @@ var routes = []route{
 	{"PATCH", "/v1/agents/{agent}", "admin", `{"name":"Bea"}`, 200},
 	{"DELETE", "/v1/agents/{agent}", "admin", "", 204},
 	{"PUT", "/v1/agents/{agent}/status", "operator", `{"status":"pause","reason":"lunch"}`, 200},
+	{"GET", "/v1/queues/{list}/members", "analyst", "", 200},
+	{"POST", "/v1/queues/{list}/members", "operator", `{"numbers":[{"number":"+4930{number}"}]}`, 201},
+	{"GET", "/v1/members/{member}", "analyst", "", 200},
+	{"PATCH", "/v1/members/{member}", "operator", `{"priority":3}`, 200},
+	{"DELETE", "/v1/members/{member}", "operator", "", 204},
+	{"POST", "/v1/members/{member}/attempts", "operator", `{"agent_id":{holder}}`, 201},
+	{"GET", "/v1/agents/{agent}/members", "analyst", "", 200},
+	{"GET", "/v1/calendars", "analyst", "", 200},
+	{"POST", "/v1/calendars", "admin", `{"name":"{fresh}"}`, 201},
+	{"GET", "/v1/calendars/{calendar}", "analyst", "", 200},
+	{"PATCH", "/v1/calendars/{calendar}", "admin", `{"time_zone":"UTC"}`, 200},
+	{"DELETE", "/v1/calendars/{calendar}", "admin", "", 204},
+	{"GET", "/v1/trunks", "analyst", "", 200},
+	{"POST", "/v1/trunks", "admin", `{"name":"{fresh}","lines":30}`, 201},
+	{"GET", "/v1/trunks/{trunk}", "analyst", "", 200},
+	{"PATCH", "/v1/trunks/{trunk}", "admin", `{"lines":30}`, 200},
+	{"DELETE", "/v1/trunks/{trunk}", "admin", "", 204},
+	{"GET", "/v1/dnc", "analyst", "", 200},
+	{"POST", "/v1/dnc", "admin", `{"number":"+4999{number}"}`, 201},
+	{"GET", "/v1/dnc/{dnc}", "analyst", "", 200},
+	{"PATCH", "/v1/dnc/{dnc}", "admin", `{"note":"asked to"}`, 200},
+	{"DELETE", "/v1/dnc/{dnc}", "admin", "", 204},
 	{"GET", "/v1/attempts", "analyst", "", 200},
 	{"GET", "/v1/attempts/{offered}", "analyst", "", 200},
 	{"GET", "/v1/attempts/{offered}/timeline", "analyst", "", 200},
@@ -84,7 +106,7 @@ var routes = []route{
 
 // names are what a route's path can hold, in the order in which one may need
 // the other.
-var names = []string{"queue", "agent", "offered", "previewed", "bridged", "processing", "event", "endpoint", "task", "key"}
+var names = []string{"queue", "agent", "offered", "previewed", "bridged", "processing", "event", "endpoint", "task", "list", "member", "calendar", "trunk", "dnc", "key"}
 
 // make replaces each name in the text by a thing that is made for it.
 func (s *site) make(r route) (path, body string) {
@@ -94,6 +116,7 @@ func (s *site) make(r route) (path, body string) {
 		path = strings.ReplaceAll(path, "{"+name+"}", value)
 		body = strings.ReplaceAll(body, "{"+name+"}", value)
 	}
+	put("number", fmt.Sprint(s.clock.next()))
 	put("fresh", fmt.Sprintf("queue %d", s.clock.next()))
 	if strings.Contains(body, "{other}") {
 		put("other", s.queue(map[string]any{"name": fmt.Sprintf("queue %d", s.clock.next()), "type": "task"}))
@@ -122,6 +145,16 @@ func (s *site) make(r route) (path, body string) {
 			put(name, s.call(s.admin, "POST", "/v1/keys", `{"name":"test","role":"analyst"}`).want(201).json["id"].(string))
 		case "task":
 			put(name, s.queuedTask(s.operator).ID)
+		case "list":
+			put(name, s.queue(map[string]any{"name": fmt.Sprintf("queue %d", s.clock.next()), "type": "offline"}))
+		case "member":
+			list := s.queue(map[string]any{"name": fmt.Sprintf("queue %d", s.clock.next()), "type": "offline"})
+			put("holder", s.agent("Ann", list))
+			put(name, s.member(list, fmt.Sprintf("+4930%d", s.clock.next())))
+		case "calendar", "trunk":
+			put(name, s.call(s.admin, "POST", "/v1/"+name+"s", fmt.Sprintf(`{"name":"%s %d"}`, name, s.clock.next())).want(201).id("id"))
+		case "dnc":
+			put(name, s.call(s.admin, "POST", "/v1/dnc", fmt.Sprintf(`{"number":"+49%d"}`, s.clock.next())).want(201).json["number"].(string))
 		case "endpoint":
 			put(name, s.call(s.admin, "POST", "/v1/endpoints", `{"url":"https://crm.example/hook"}`).want(201).json["id"].(string))
 		}
@@ -142,6 +175,12 @@ func (s *site) attempt(state string) (attempt, agent string) {
 		s.call(s.operator, "POST", "/v1/attempts/"+attempt+"/"+step.verb, `{"agent_id":`+agent+`}`).want(200)
 	}
 	return attempt, agent
+}
+
+// member adds somebody to a list.
+func (s *site) member(list, number string) string {
+	s.t.Helper()
+	return s.call(s.operator, "POST", "/v1/queues/"+list+"/members", `{"numbers":[{"number":"`+number+`"}]}`).want(201).id("id")
 }
 
 // preview has a member offered to an agent of a preview queue.
@@ -205,6 +244,7 @@ func (s *site) fingerprint() string {
 	err := s.pool.QueryRow(s.t.Context(), `
 SELECT (SELECT version || '/' || head_seq FROM domains WHERE id = 1) || '/' ||
        (SELECT count(*) || '/' || coalesce(max(updated_at)::text, '') FROM endpoints) || '/' ||
+       (SELECT count(*) || '/' || coalesce(sum(edition), 0) FROM members) || '/' || (SELECT count(*) || '/' || coalesce(max(note), '') FROM dnc) || '/' ||
        (SELECT count(*) FROM late_reports) || '/' || (SELECT count(*) FROM tasks WHERE NOT cancelling) || '/' ||
        (SELECT count(*) FROM audit_log WHERE domain_id = 1)`).Scan(&text)
 	if err != nil {
@@ -278,7 +318,7 @@ func TestRoutesHideOtherDomains(t *testing.T) {
 			t.Errorf("%s %s: a stranger changed something", r.method, r.path)
 		}
 	}
-	for _, path := range []string{"/v1/queues", "/v1/agents", "/v1/attempts", "/v1/events", "/v1/endpoints"} {
+	for _, path := range []string{"/v1/queues", "/v1/agents", "/v1/attempts", "/v1/events", "/v1/endpoints", "/v1/calendars", "/v1/trunks", "/v1/dnc"} {
 		if l := s.call(s.stranger, "GET", path, nil).want(200).list(); len(l) != 0 {
 			t.Errorf("%s shows another domain: %v", path, l)
 		}
@@ -298,7 +338,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 	s.call(s.admin, "GET", "/v1/queues?limit=0", nil).problem(422, "invalid").blames("?limit")
 	s.call(s.admin, "GET", "/v1/agents?agent_ref=%00", nil).problem(400, "malformed")
 	s.call(s.admin, "GET", "/v1/agents?agent_ref=%ff", nil).problem(400, "malformed")
-	for _, list := range []string{"queues", "agents", "attempts", "events", "endpoints"} {
+	for _, list := range []string{"queues", "agents", "attempts", "events", "endpoints", "calendars", "trunks", "dnc"} {
 		for _, cursor := range []string{"nonsense", "cTow", "!!"} {
 			s.call(s.admin, "GET", "/v1/"+list+"?cursor="+cursor+"x", nil).problem(422, "invalid").blames("?cursor")
 		}

@@ -11,7 +11,10 @@ import (
 
 // taskKinds are the kinds of tasks that this server works on, by their names.
 func (h *handler) taskKinds() map[string]taskKind {
-	return map[string]taskKind{}
+	return map[string]taskKind{
+		kindMembersImport: h.importMembers,
+		kindDNCImport:     h.importDNC,
+	}
 }
 
 // Task is work that goes on after its request was answered.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // calendars know their zones on machines that know none
 
 	"github.com/spf13/cobra"
 )

@@ -183,5 +183,19 @@ func (s *system) sweep(ctx context.Context, now time.Time) error {
 			s.cfg.logger.Info("dropped partitions by age", "table", table, "days", dropped)
 		}
 	}
-	return nil
+	return s.dropOrphans(ctx)
+}
+
+// orphansAtOnce is how many members one statement deletes.
+const orphansAtOnce = 10_000
+
+// dropOrphans deletes the members of queues that were removed.
+func (s *system) dropOrphans(ctx context.Context) error {
+	for {
+		n, err := s.cfg.db.DropOrphans(ctx, orphansAtOnce)
+		if err != nil || n == 0 {
+			return err
+		}
+		s.cfg.logger.Info("dropped the members of removed queues", "members", n)
+	}
 }
