@@ -81,6 +81,7 @@ type queueState struct {
 	free    int                // those of them who are free for attempts from the start
 	room    int                // those who are reserved and may have one more dialled
 	online  int                // those of them who are online
+	places  places             // of those who gave up waiting
 	hopper  hopper
 	pace    *pace          // nil in types that are not paced
 	left    index[leftKey] // those who are not, by when they last were

@@ -116,6 +116,7 @@ func (s *step) newAttempt(q *queueState, c Join) *attempt {
 	a.ClosesAt = s.e.closesAt(a, s.at)
 	if !a.external() {
 		a.NoAgentsUntil = s.e.emptyUntil(a, s.at)
+		s.resume(a)
 		s.beginWait(a)
 	}
 	return a

@@ -48,6 +48,7 @@ func (s *step) leave(a *attempt, end ending) {
 	a.StickyUntil, a.OverflowAt = time.Time{}, time.Time{}
 	s.planRetry(a, end.kept)
 	s.lineLeft(a)
+	s.remember(a)
 	s.fire(a, EventLeaving, nil)
 	s.freeAgent(a)
 	s.e.exit(a)

@@ -87,6 +87,8 @@ func (q *Queue) validateOrder() error {
 		return invalid("order", `order is "fifo" or "lifo"`)
 	case q.Order == LIFO && q.AgeStepSec > 0:
 		return invalid("age_step_sec", "age_step_sec moves up who has waited long, which lifo does not; set one of them")
+	case q.ResumeSec > 0 && (q.Type.Outbound() || q.Distribution == DistributionExternal):
+		return invalid("resume_sec", "resume_sec is for who joins a queue that the engine distributes: inbound, chat and task")
 	case q.MaxLevel < 0 || q.MaxLevel > maxLevel:
 		return invalid("max_level", "max_level must be between 0 and 100")
 	default:

@@ -19,6 +19,10 @@ const (
 	// AddQueue lets the agents of another queue of the same channel be offered
 	// it. It stays in its own queue, with that queue's times and settings.
 	AddQueue OverflowAction = "add_queue"
+	// CallBack puts the caller on the list of an outbound queue, as one who has
+	// been ready since he came, and ends his waiting with the reason callback.
+	// Inbound queues only.
+	CallBack OverflowAction = "callback"
 	// LeaveQueue ends the waiting as max_wait_sec does.
 	LeaveQueue OverflowAction = "leave"
 )
@@ -27,11 +31,11 @@ const (
 // whose time comes while an offer is open is taken if the attempt waits again.
 type OverflowStep struct {
 	AfterSec int            `json:"after_sec" minimum:"1" maximum:"2592000" doc:"How long the attempt has waited by then."`
-	Action   OverflowAction `json:"action" enum:"raise_priority,add_level,add_queue,leave" doc:"What happens to it."`
+	Action   OverflowAction `json:"action" enum:"raise_priority,add_level,add_queue,callback,leave" doc:"What happens to it."`
 	// By is how much raise_priority and add_level add; 0 = 1.
 	By int `json:"by,omitempty" minimum:"0" maximum:"1000000" doc:"raise_priority, add_level: how much is added; 1 when absent."`
-	// QueueID is the queue of add_queue.
-	QueueID int64 `json:"queue_id,omitempty" minimum:"0" doc:"add_queue: the queue whose agents may be offered it, too."`
+	// QueueID is the queue of add_queue and callback.
+	QueueID int64 `json:"queue_id,omitempty" minimum:"0" doc:"add_queue: the queue whose agents may be offered it, too; callback: the outbound queue that calls back."`
 }
 
 // maxOverflow bounds the steps of a queue.
@@ -60,17 +64,20 @@ func (q *Queue) validateOverflow() error {
 			return invalid(field+"by", "by must be between 0 and 1000000")
 		case x.By != 0 && x.Action != RaisePriority && x.Action != AddLevel:
 			return invalid(field+"by", "by belongs to raise_priority and add_level")
-		case x.QueueID != 0 && x.Action != AddQueue:
-			return invalid(field+"queue_id", "queue_id belongs to add_queue")
+		case x.QueueID != 0 && x.Action != AddQueue && x.Action != CallBack:
+			return invalid(field+"queue_id", "queue_id belongs to add_queue and callback")
 		}
 		switch x.Action {
 		case RaisePriority, AddLevel, LeaveQueue:
-		case AddQueue:
+		case AddQueue, CallBack:
 			if x.QueueID <= 0 || x.QueueID == q.ID {
-				return invalid(field+"queue_id", "add_queue needs the id of another queue")
+				return invalid(field+"queue_id", string(x.Action)+" needs the id of another queue")
+			}
+			if x.Action == CallBack && q.Type != Inbound {
+				return invalid(field+"action", "only callers of an inbound queue can be called back")
 			}
 		default:
-			return invalid(field+"action", fmt.Sprintf("there is no action %q; use raise_priority, add_level, add_queue or leave", x.Action))
+			return invalid(field+"action", fmt.Sprintf("there is no action %q; use raise_priority, add_level, add_queue, callback or leave", x.Action))
 		}
 		before = x.AfterSec
 	}
@@ -88,6 +95,10 @@ func (e *Engine) validateHelp(q *Queue) error {
 		switch {
 		case other == nil:
 			return invalid(field, fmt.Sprintf("no queue %d", x.QueueID))
+		case x.Action == CallBack:
+			if !other.cfg.Type.Outbound() {
+				return invalid(field, fmt.Sprintf("queue %q is %s; only an outbound queue calls back", other.cfg.Name, other.cfg.Type))
+			}
 		case other.cfg.Distribution == DistributionExternal || other.cfg.Type == IVR || other.cfg.Type.Channel() != q.Type.Channel():
 			return invalid(field, fmt.Sprintf("queue %q has no agents who could be offered a %s by the engine", other.cfg.Name, q.Type.Channel()))
 		}
@@ -121,6 +132,11 @@ func (s *step) overflow(a *attempt) {
 			a.Levels = min(maxLevel, a.Levels+by)
 		case AddQueue:
 			a.addQueue(x.QueueID)
+		case CallBack:
+			s.callBack(a, x.QueueID)
+			if a.OverflowAt.After(s.now) {
+				return
+			}
 		case LeaveQueue:
 			s.leaveWaiting(a, ReasonMaxWait)
 		}

@@ -35,6 +35,8 @@ func (e *Engine) Put(records ...Record) {
 			e.putAgentState(r)
 		case *Pace:
 			e.putPace(r)
+		case *Place:
+			e.putPlace(r)
 		case *Attempt:
 			attempts = append(attempts, r)
 		case *Member:
@@ -59,7 +61,7 @@ func (e *Engine) putQueue(cfg *Queue) {
 	q := e.queues[cfg.ID]
 	if q == nil {
 		q = &queueState{
-			left: newIndex(compareLeft), line: newIndex(compareWait), sticky: map[int64]*index[waitKey]{},
+			left: newIndex(compareLeft), line: newIndex(compareWait), sticky: map[int64]*index[waitKey]{}, places: newPlaces(),
 			guests: map[int64]struct{}{}, open: map[int64]struct{}{}, agents: map[int64]struct{}{},
 		}
 		e.queues[cfg.ID] = q

@@ -1,7 +1,7 @@
 package queue
 
 // Record is stored state that a step changed, or that was decided elsewhere
-// and is taken over by [Engine.Put]: *Queue, *Agent, *AgentState, *Attempt, *Pace
+// and is taken over by [Engine.Put]: *Queue, *Agent, *AgentState, *Attempt, *Pace, *Place
 // or *Removed. A Record handed out is a copy and never changes afterwards.
 type Record interface{ record() }
 
@@ -20,6 +20,9 @@ const (
 	KindForbidden Kind = "forbidden"
 )
 
+// kindPlace keys the place of a subscriber who gave up.
+const kindPlace Kind = "place"
+
 // kindPace keys what a queue's pacer has learned, which goes with the queue.
 const kindPace Kind = "pace"
 
@@ -32,7 +35,7 @@ const kindAgentState Kind = "agent_state"
 type Key struct {
 	Kind Kind
 	ID   int64
-	Name string // the number of a *Forbidden; else empty
+	Name string // the number of a *Forbidden, the address of a *Place; else empty
 }
 
 // AgentStateKey is the key of what the agent is doing.
@@ -57,6 +60,8 @@ func KeyOf(r Record) Key {
 		return Key{Kind: KindTrunk, ID: r.ID}
 	case *Forbidden:
 		return Key{Kind: KindForbidden, Name: r.Number}
+	case *Place:
+		return Key{Kind: kindPlace, ID: r.QueueID, Name: r.Destination}
 	case *Pace:
 		return Key{Kind: kindPace, ID: r.QueueID}
 	case *Removed:

@@ -41,6 +41,7 @@ func TestReplicasTakeTurns(t *testing.T) {
 				t.Fatalf("seed %d, after %#v: the other replica: %v", seed, cmd, err)
 			}
 			if w.n("turn", 2) == 0 {
+				other.Stock(w.e.stock, w.e.stockEnd)
 				w.e, other = other, w.e
 			}
 		}

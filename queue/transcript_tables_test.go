@@ -116,6 +116,7 @@ var outcomes = map[string][]string{
 	"withdrawn cancel":                 {"null"},
 	"dnc cancel":                       {"null"},
 	"calendar_closed abandoned":        {"NORMAL_CLEARING 200", "null"}, // a row of ours, too
+	"callback abandoned":               {"NORMAL_CLEARING 200", "null"}, // ours: see ReasonCallback
 	"key_exit abandoned":               {"null"},
 	"shutdown cancel":                  {"SYSTEM_SHUTDOWN 480"},
 	"recovered cancel":                 {"SYSTEM_SHUTDOWN 480"},

@@ -10,6 +10,9 @@ func (w *world) arrange(q *Queue, i int) {
 	}
 	q.Strategy = pick(w, "strategy", Strategies)
 	q.StickySec, q.StickyIgnoreStatus = 3+w.n("sticky", 10), w.n("regardless", 2) == 0
+	if !q.Type.Outbound() && q.Distribution == DistributionEngine {
+		q.ResumeSec = 60 * w.n("resume", 3)
+	}
 	q.StrictFIFO, q.OneLiveCall = w.n("strict", 5) == 0, w.n("one", 4) == 0
 	switch w.n("order", 4) {
 	case 0:
@@ -28,6 +31,9 @@ func (w *world) arrange(q *Queue, i int) {
 			{AfterSec: 4 + w.n("after", 5), Action: RaisePriority, By: 2},
 			{AfterSec: 10, Action: AddLevel},
 			{AfterSec: 80, Action: LeaveQueue},
+		}
+		if q.Type == Inbound && len(w.queues) > 9 {
+			q.Overflow[2] = OverflowStep{AfterSec: 60, Action: CallBack, QueueID: w.queues[9]}
 		}
 		if i == 1 {
 			q.Overflow[1] = OverflowStep{AfterSec: 10, Action: AddQueue, QueueID: w.queues[0]}

@@ -40,6 +40,7 @@ func newWorld(rt failer, draw func(string, int) int) *world {
 		rt: rt, draw: draw, e: New(Domain{ID: 1, Namespace: UUID{9}}), now: epoch, ids: 10,
 		stored: map[Key]Record{}, witness: newWitness(),
 	}
+	w.e.Stock(1_000_000, 2_000_000)
 	for i, t := range []Type{Inbound, Inbound, Chat, Task, Inbound, Offline, Preview, Progressive, Progressive, Predictive, IVR} {
 		q := DefaultQueue(0, fmt.Sprint("q", i), t)
 		q.UseProcessing = w.n("processing", 3) > 0
@@ -157,6 +158,14 @@ func (w *world) view(e *Engine) []any {
 	for _, a := range e.Attempts() {
 		v = append(v, a)
 	}
+	for _, id := range sortedIDs(e.queues) {
+		q := e.queues[id]
+		for _, k := range q.places.until.all() {
+			if k.until >= w.now.UnixMilli() { // the others are forgotten by and by
+				v = append(v, *q.places.of[k.destination])
+			}
+		}
+	}
 	due, ok := e.NextDeadline()
 	return append(v, due, ok)
 }
@@ -169,6 +178,7 @@ func (w *world) rebuilt() *Engine {
 		all = append(all, r)
 	}
 	e.Put(all...)
+	e.Stock(w.e.stock, w.e.stockEnd)
 	if err := e.Check(); err != nil {
 		w.rt.Fatalf("rebuilt: %v", err)
 	}

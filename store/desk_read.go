@@ -32,6 +32,7 @@ func openRecords(ctx context.Context, conn *pgx.Conn, domain int64) ([]queue.Rec
 	queueMembers(batch, &out, readMembers, domain)
 	queueRecords[queue.Attempt](batch, &out, readAttempts, domain)
 	queueRecords[queue.Pace](batch, &out, readPaces, domain)
+	queueRecords[queue.Place](batch, &out, readPlaces, domain)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read open state: %w", err)
 	}
@@ -78,6 +79,7 @@ func changedRecords(ctx context.Context, conn *pgx.Conn, domain int64, have, hea
 	queueNewlyForbidden(batch, &out, changedForbidden, domain, have.Version, head.Version)
 	queueRecords[queue.Attempt](batch, &out, changedAttempts, domain, have.Version, head.Version)
 	queueRecords[queue.Pace](batch, &out, changedPaces, domain, have.Version, head.Version)
+	queueRecords[queue.Place](batch, &out, changedPlaces, domain, have.Version, head.Version)
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read what changed since version %d: %w", have.Version, err)
 	}

@@ -92,6 +92,7 @@ type writer struct {
 		ref  []*string
 	}
 	paces                  columns
+	places                 placeRows
 	queuesGone, agentsGone []int64
 
 	members           memberRows
@@ -164,6 +165,8 @@ func (w *writer) gatherRecord(r queue.Record, leaving map[int64]*queue.Event) er
 		return w.calendars.add(r.ID, r.Name, r)
 	case *queue.Trunk:
 		return w.trunks.add(r.ID, r.Name, r)
+	case *queue.Place:
+		return w.places.gather(r)
 	case *queue.Pace:
 		return w.paces.add(r.QueueID, r)
 	case *queue.Removed:
@@ -275,6 +278,7 @@ func (w *writer) queue(batch *pgx.Batch) {
 	if p := &w.paces; len(p.id) > 0 {
 		batch.Queue(putPaces, w.domain, version, p.id, p.record)
 	}
+	w.places.queue(batch, w.domain, version, w.head.RecordedAt)
 }
 
 // insertInto returns the statements for 1, 2, 3 … rows of a table, below

@@ -25,6 +25,7 @@ func Run(t *testing.T, fresh func(t *testing.T) (open func() desk.Log)) {
 	t.Run("a replica catches up", func(t *testing.T) { t.Parallel(); testCatchUp(t, fresh(t)) })
 	t.Run("a failed step writes nothing", func(t *testing.T) { t.Parallel(); testRollback(t, fresh(t)) })
 	t.Run("ids are fresh", func(t *testing.T) { t.Parallel(); testIDs(t, fresh(t)) })
+	t.Run("places are kept", func(t *testing.T) { t.Parallel(); testPlaces(t, fresh(t)) })
 	t.Run("large batches", func(t *testing.T) { t.Parallel(); testLarge(t, fresh(t)) })
 	t.Run("two desks on one domain", func(t *testing.T) { t.Parallel(); testTwoDesks(t, fresh(t)) })
 }
