@@ -181,6 +181,16 @@ func (p *play) named(name string) int64 {
 	return 0
 }
 
+// sticky returns the agent whom the subscriber knows; nil when none is named.
+func (p *play) sticky(w words) *int64 {
+	name := w.take("sticky")
+	if name == "" {
+		return nil
+	}
+	id := p.named(name)
+	return &id
+}
+
 // translate makes the command of a line.
 func (p *play) translate(w words) Command {
 	p.t.Helper()
@@ -200,6 +210,7 @@ func (p *play) translate(w words) Command {
 			QueueID: p.e.QueueByName(w.bare[0]).ID, MemberName: w.text("name"), MemberChannelID: w.take("channel"),
 			DialAt: w.instant("dial"), MemberAnsweredAt: w.instant("answered"), MemberUnanswered: w.has("unanswered"),
 			Priority: w.number("priority"), AttemptSeq: w.number("attempt_seq"), Variables: w.variables(), Test: w.has("test"),
+			Bucket: w.take("bucket"), StickyAgentID: p.sticky(w),
 		}
 		if len(w.bare) > 1 && w.bare[1] != "unanswered" {
 			c.Destination = &w.bare[1]
@@ -247,6 +258,7 @@ func (p *play) dial(w words) Command {
 	c := Dial{
 		AgentID: p.named(w.take("agent")), MemberName: w.text("name"), AttemptSeq: w.number("attempt_seq"),
 		Priority: w.number("priority"), Variables: w.variables(), Test: w.has("test"),
+		Bucket: w.take("bucket"), StickyAgentID: p.sticky(w),
 	}
 	if q := p.e.QueueByName(w.bare[0]); q != nil {
 		c.QueueID = q.ID
@@ -296,6 +308,19 @@ func (p *play) configure(w words) Command {
 		return SaveQueue{Queue: q}
 	case "set":
 		q := p.e.QueueByName(w.bare[0])
+		for _, other := range p.e.Queues() { // a queue is named by @name
+			w.set["overflow"] = strings.ReplaceAll(w.set["overflow"], `"@`+other.Name+`"`, fmt.Sprint(other.ID))
+		}
+		if w.set["overflow"] == "" {
+			delete(w.set, "overflow")
+		}
+		for name, old := range map[string]func(){
+			"skills": func() { q.Skills = nil }, "buckets": func() { q.Buckets = nil }, "overflow": func() { q.Overflow = nil },
+		} {
+			if _, given := w.set[name]; given {
+				old() // else it would shine through
+			}
+		}
 		w.fill(p.t, q)
 		return SaveQueue{Queue: *q}
 	case "remove_queue":
