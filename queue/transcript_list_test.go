@@ -92,7 +92,11 @@ func byName[T any](all []*T, is func(*T) bool) *T {
 // keepMember writes down what the engine found out of a member.
 func (p *play) keepMember(m *Member) {
 	p.t.Helper()
-	if old := p.list[m.ID]; old == nil || old.Edition != m.Edition || old.Open != 0 && m.LastAttempt != old.Open {
+	old := p.list[m.ID]
+	if old == nil && m.Edition == 0 { // made by a callback: the store's first edition
+		m.Edition, old = 1, m
+	}
+	if old == nil || old.Edition != m.Edition || old.Open != 0 && m.LastAttempt != old.Open {
 		p.t.Errorf("member %d is written over %+v: %+v", m.ID, old, m)
 	}
 	p.list[m.ID] = m

@@ -79,12 +79,10 @@ type play struct {
 }
 
 func newPlay(t *testing.T, valid map[EventType]*jsonschema.Schema) *play {
-	p := &play{
+	return &play{
 		centre: newCentre(t), valid: valid, witness: newWitness(), ids: map[UUID]bool{},
 		stored: map[Key]Record{}, names: map[string]string{}, list: map[int64]*Member{},
 	}
-	p.e.Stock(1_000_000, 2_000_000)
-	return p
 }
 
 func (p *play) file(path string) {
