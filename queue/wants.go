@@ -1,6 +1,9 @@
 package queue
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // When a hopper is filled again: after refillEvery, or after refillSoon when it
 // is less than half full.
@@ -17,17 +20,18 @@ type Want struct {
 }
 
 // Wants says which hoppers should be filled at the instant now: those of enabled
-// queues that could dial, with about what may be dialled in five seconds.
-func (e *Engine) Wants(now time.Time) []Want {
+// queues that could dial, with about what may be dialled in five seconds. Those
+// of the queues named are wanted even if they were filled just before.
+func (e *Engine) Wants(now time.Time, queues ...int64) []Want {
 	var wants []Want
 	for _, id := range sortedIDs(e.queues) {
 		q := e.queues[id]
 		limit := q.appetite()
 		since := now.Sub(q.hopper.loadedAt)
-		if limit == 0 || 0 <= since && since < refillSoon {
+		if limit == 0 || 0 <= since && since < refillSoon && !slices.Contains(queues, id) {
 			continue
 		}
-		if since >= refillEvery || since < 0 || 2*len(q.hopper.members) < limit {
+		if slices.Contains(queues, id) || since >= refillEvery || since < 0 || 2*len(q.hopper.members) < limit {
 			wants = append(wants, Want{QueueID: id, Limit: limit})
 		}
 	}

@@ -2,17 +2,32 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/offhook/offhook/queue"
 )
 
-// update steps the commands of the batch in one transaction of the log.
+// update steps the commands of the batch in one transaction of the log. When a
+// member whom they dial was edited meanwhile, nothing was written: an engine that
+// knows nobody from before steps them once more; and if a member whom a command
+// brought is it, once more without that command.
 func (d *Desk) update(ctx context.Context, batch []*request) error {
+	for try := 0; ; try++ {
+		err := d.transact(ctx, batch, try)
+		if try == 2 || !errors.Is(err, ErrStale) {
+			return err
+		}
+		d.cfg.Logger.Info("desk: a member was changed from outside while he was dialled; the batch is stepped again", "try", try+1)
+		d.engine = nil
+	}
+}
+
+func (d *Desk) transact(ctx context.Context, batch []*request, try int) error {
 	commands := 0
 	for _, r := range batch {
-		commands += len(r.cmds)
+		commands += len(r.cmds) + len(r.fills)
 	}
 	if d.engine == nil {
 		if err := d.load(ctx); err != nil {
@@ -24,10 +39,16 @@ func (d *Desk) update(ctx context.Context, batch []*request) error {
 	if err := d.reserve(ctx, 2*commands); err != nil {
 		return err
 	}
+	if err := d.stock(ctx); err != nil {
+		return err
+	}
 	var w work
 	err := d.log.Update(ctx, d.head, func(s Snapshot) (Batch, error) {
 		d.engine.Put(s.Records...)
-		w = work{d: d, head: s.Head, changed: map[queue.Key]int{}}
+		if d.cfg.Lists != nil {
+			d.refills.touch(s.Records, s.Head.Version)
+		}
+		w = work{d: d, head: s.Head, changed: map[queue.Key]int{}, try: try}
 		w.step(batch)
 		return w.batch(), nil
 	})
@@ -35,6 +56,10 @@ func (d *Desk) update(ctx context.Context, batch []*request) error {
 		return err
 	}
 	d.head = w.head
+	if d.cfg.Lists != nil {
+		d.refills.touch(w.records, w.head.Version)
+		d.refills.prune(batch)
+	}
 	if d.cfg.OnCommit != nil {
 		d.cfg.OnCommit(w.events, w.head)
 	}
@@ -48,8 +73,10 @@ func (d *Desk) load(ctx context.Context) error {
 		return fmt.Errorf("load the domain: %w", err)
 	}
 	engine := queue.New(s.Domain)
+	engine.UseZones(d.cfg.Zones)
 	engine.Put(s.Records...)
 	d.engine, d.head = engine, s.Head
+	d.refills.forget(s.Head.Version)
 	return nil
 }
 
@@ -67,6 +94,20 @@ func (d *Desk) reserve(ctx context.Context, n int) error {
 	return nil
 }
 
+// stock makes sure that the engine has ids for the members whom it dials by
+// itself.
+func (d *Desk) stock(ctx context.Context) error {
+	if d.engine.Stocked() >= stockLeast {
+		return nil
+	}
+	first, err := d.log.IDs(ctx, idsAhead)
+	if err != nil {
+		return fmt.Errorf("stock ids: %w", err)
+	}
+	d.engine.Stock(first, first+idsAhead)
+	return nil
+}
+
 // work is what a batch has caused so far.
 type work struct {
 	d       *Desk
@@ -76,6 +117,7 @@ type work struct {
 	records []queue.Record
 	changed map[queue.Key]int // place in records
 	notes   []Note
+	try     int // how often the batch was stepped before
 }
 
 // step carries out what is due, then every command of the batch.
@@ -94,11 +136,14 @@ func (w *work) step(batch []*request) {
 		}
 		anything := false
 		for i, cmd := range r.cmds {
-			r.answers[i] = w.one(cmd)
+			r.answers[i] = w.unlessStale(cmd)
 			anything = anything || len(r.answers[i].Result.Events)+len(r.answers[i].Result.Changed) > 0
 		}
 		if anything && r.clerk != nil {
 			w.note(r)
+		}
+		for _, x := range r.fills {
+			w.load(x)
 		}
 	}
 }

@@ -33,6 +33,8 @@ const (
 	maxBatch = 4000
 	// idsAhead is how many ids are taken from the sequence at once.
 	idsAhead = 10_000
+	// stockLeast is how many ids the engine has at least for whom it dials itself.
+	stockLeast = 2000
 	// updateTimeout bounds one transaction.
 	updateTimeout = 15 * time.Second
 	// pollEvery is how often an idle desk looks for what other replicas did, so
@@ -51,6 +53,12 @@ type Config struct {
 	// batch's events (perhaps none). It must not block and not keep the slice's
 	// backing array from being read by others. Nil = nobody listens.
 	OnCommit func(events []queue.Event, head Head)
+	// Lists is where the members of outbound queues are; nil = nowhere, so that
+	// members are dialled by command only.
+	Lists Lists
+	// Zones gives time zones by their IANA names, such as time.LoadLocation; nil =
+	// calendars know UTC only.
+	Zones func(name string) (*time.Location, error)
 }
 
 // Answer is what became of one command. The events of its Result are those that
@@ -78,6 +86,8 @@ type Desk struct {
 	now    time.Time // the last instant that was stepped; time never goes back
 	ids    int64     // next fresh id
 	idsEnd int64     // first id that is not ours
+
+	refills refills
 }
 
 // request is what a caller waits for: commands to step, or a look at the
@@ -87,13 +97,14 @@ type request struct {
 	answers []Answer
 	clerk   *Clerk // nil = nothing is noted
 	read    func(*queue.Engine)
+	fills   []fill // hoppers to be filled, after the commands
 	err     error
 	done    chan struct{}
 }
 
 // New returns a desk over the log. Run starts it.
 func New(log Log, cfg Config) *Desk {
-	return &Desk{log: log, cfg: cfg, wake: make(chan struct{}, 1), stopped: make(chan struct{})}
+	return &Desk{log: log, cfg: cfg, wake: make(chan struct{}, 1), stopped: make(chan struct{}), refills: newRefills()}
 }
 
 // Do carries out one command and returns when its effect is committed. A
@@ -192,9 +203,13 @@ func (d *Desk) take() []*request {
 // batch that is under way. It returns nil: a log that is away is waited for.
 func (d *Desk) Run(ctx context.Context) error {
 	defer close(d.stopped)
+	defer d.refills.running.Wait()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
+		var batch []*request
 		idle := false
 		select {
 		case <-ctx.Done():
@@ -202,8 +217,16 @@ func (d *Desk) Run(ctx context.Context) error {
 		case <-d.wake:
 		case <-timer.C:
 			idle = true
+		case fills := <-d.refills.done:
+			batch = []*request{d.endRefill(ctx, fills)}
+		case <-d.refills.wake:
+			d.startRefill(ctx)
+			continue
+		case <-look.C:
+			d.startRefill(ctx)
+			continue
 		}
-		for batch := d.take(); (len(batch) > 0 || idle) && ctx.Err() == nil; batch = d.take() {
+		for batch = append(batch, d.take()...); (len(batch) > 0 || idle) && ctx.Err() == nil; batch = d.take() {
 			d.serve(ctx, batch)
 			idle = false
 		}

@@ -25,6 +25,19 @@ func TestMemoryConforms(t *testing.T) {
 	})
 }
 
+func TestMemoryListsConform(t *testing.T) {
+	t.Parallel()
+	desktest.RunLists(t, func(*testing.T) desktest.Roster {
+		m := desktest.NewMemory()
+		return desktest.Roster{
+			Open: func() desk.Log { return m }, Lists: func() desk.Lists { return m }, Add: m.AddMembers, Remove: m.RemoveMember,
+			Edit: func(id int64, priority int, name string) bool {
+				return m.EditMember(id, func(x *queue.Member) { x.Priority, x.Name = priority, &name })
+			},
+		}
+	})
+}
+
 // running starts a desk over the log; the returned function stops it.
 func running(log desk.Log) (*desk.Desk, func()) {
 	d := desk.New(log, desk.Config{Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})

@@ -19,6 +19,7 @@ type Memory struct {
 	domain  queue.Domain
 	head    desk.Head
 	records map[queue.Key]row
+	members map[int64]*queue.Member
 	events  []queue.Event
 	left    []*queue.Attempt
 	notes   []desk.Note
@@ -35,7 +36,7 @@ type row struct {
 
 // NewMemory returns an empty log of domain 1.
 func NewMemory() *Memory {
-	return &Memory{domain: queue.Domain{ID: 1, Namespace: queue.UUID{7}}, records: map[queue.Key]row{}, nextID: 1}
+	return &Memory{domain: queue.Domain{ID: 1, Namespace: queue.UUID{7}}, records: map[queue.Key]row{}, members: map[int64]*queue.Member{}, nextID: 1}
 }
 
 // Events returns all events so far.
@@ -80,6 +81,9 @@ func (m *Memory) Update(_ context.Context, have desk.Head, step func(desk.Snapsh
 	if err := m.fails(true); err != nil {
 		return err
 	}
+	if err := m.stale(batch); err != nil {
+		return err
+	}
 	m.write(batch)
 	return nil
 }
@@ -109,10 +113,11 @@ func (m *Memory) IDs(_ context.Context, n int) (int64, error) {
 }
 
 func (m *Memory) since(version int64, gone bool) desk.Snapshot {
-	s := desk.Snapshot{Domain: m.domain, Head: m.head}
-	for _, r := range m.records {
+	s := desk.Snapshot{Domain: m.domain, Head: m.head, Records: m.membersSince(version, gone)}
+	for key, r := range m.records {
 		switch {
 		case r.version <= version:
+		case key.Kind == queue.KindForbidden && !gone: // a list, not state
 		case r.record != nil:
 			s.Records = append(s.Records, copyRecord(r.record))
 		case gone:
@@ -129,6 +134,9 @@ func (m *Memory) write(b desk.Batch) {
 	for _, r := range b.Changed {
 		key, kept := queue.KeyOf(r), row{version: b.Head.Version}
 		switch r := r.(type) {
+		case *queue.Member:
+			m.writeMember(r, b.Head.Version)
+			continue
 		case *queue.Removed:
 			kept.gone = r
 			if r.Kind == queue.KindAgent {
