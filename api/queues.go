@@ -20,7 +20,7 @@ type Queue struct {
 	Name         string             `json:"name" minLength:"1" maxLength:"200" doc:"Unique in the domain."`
 	Type         queue.Type         `json:"type" doc:"The life cycle that attempts follow."`
 	Distribution queue.Distribution `json:"distribution" enum:"engine,external" doc:"engine: offhook matches attempts with agents. external: a telephone switch does and reports."`
-	Enabled      bool               `json:"enabled" doc:"A disabled queue refuses joins; who waits in it stays."`
+	Enabled      bool               `json:"enabled" doc:"A disabled queue refuses joins; who waits in it stays, unless close_waiting ends that."`
 	Priority     int                `json:"priority" minimum:"-1000000" maximum:"1000000" doc:"Orders the queues of one agent, higher first."`
 	Strategy     queue.Strategy     `json:"strategy" enum:"longest-idle,round-robin,random,fewest-calls,least-talk-time,top-down,skill-capacity" doc:"Who of several free agents of the same level is offered an attempt."`
 	Skills       []queue.QueueSkill `json:"skills" maxItems:"50" doc:"Agents with one of these skills are offered attempts, besides those who name the queue."`
@@ -92,7 +92,7 @@ type Queue struct {
 	Trunks      []int64 `json:"trunks" doc:"The trunks that the calls may leave by; none = all."`
 
 	CalendarID   int64 `json:"calendar_id" doc:"When the queue is open; 0 = always."`
-	CloseWaiting bool  `json:"close_waiting" doc:"The waiting of those who are inside ends when the calendar closes."`
+	CloseWaiting bool  `json:"close_waiting" doc:"The waiting of those who are inside ends when the calendar closes, or the queue is disabled."`
 
 	Pacing *queue.Law `json:"pacing" doc:"predictive, progressive: how far ahead of the agents members are dialled, and the law by which dropped calls are counted. Null = that of the United States."`
 }

@@ -2,8 +2,8 @@ package queue
 
 import "time"
 
-// What is inside a queue when its calendar closes (engine.md B.10, 17): those who
-// wait stay, unless close_waiting ends that; offers of preview and offline queues
+// What is inside a queue when its calendar closes, or when it is disabled
+// (engine.md B.10, 17): those who wait stay, unless close_waiting ends that; offers of preview and offline queues
 // that nobody has accepted are withdrawn; everything else goes on.
 
 // closesAt says when closing ends what the attempt does now; zero = never. It is
@@ -12,6 +12,8 @@ func (e *Engine) closesAt(a *attempt, now time.Time) time.Time {
 	q := e.queues[a.Queue.ID]
 	c := e.calendars[q.cfg.CalendarID]
 	switch {
+	case !q.cfg.Enabled && !a.external() && !a.Queue.Type.Outbound() && q.cfg.CloseWaiting:
+		return now
 	case c == nil || a.external(), a.Queue.Type.Outbound() && !a.Queue.Type.agentFirst(), !a.Queue.Type.Outbound() && !q.cfg.CloseWaiting:
 		return time.Time{}
 	}
@@ -42,6 +44,8 @@ func (s *step) closeDue(a *attempt) {
 	case a.ClosesAt.IsZero() || a.ClosesAt.After(s.now): // it has other hours by now
 	case a.State == StateOffering:
 		s.withdraw(a, ReasonCancelled)
+	case !s.queueOf(a).cfg.Enabled:
+		s.leaveWaiting(a, ReasonQueueDisabled)
 	default:
 		s.leaveWaiting(a, ReasonCalendarClosed)
 	}

@@ -141,7 +141,7 @@ func (s *step) saveQueue(c SaveQueue) error {
 	if old != nil && old.cfg.Enabled && !q.Enabled {
 		s.withdrawPreviews(old)
 	}
-	otherHours := old != nil && (old.cfg.CalendarID != q.CalendarID || old.cfg.CloseWaiting != q.CloseWaiting)
+	otherHours := old != nil && (old.cfg.Enabled != q.Enabled || old.cfg.CalendarID != q.CalendarID || old.cfg.CloseWaiting != q.CloseWaiting)
 	saved := q.clone()
 	s.e.putQueue(saved)
 	s.look(s.e.queues[q.ID])

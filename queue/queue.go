@@ -213,7 +213,7 @@ type Queue struct {
 	CallsPerSec int     `json:"calls_per_sec"`
 	Trunks      []int64 `json:"trunks,omitempty"`
 	// CalendarID is when the queue is open; 0 = always. CloseWaiting ends the
-	// waiting of those who are inside when it closes.
+	// waiting of those who are inside when it closes, or the queue is disabled.
 	CalendarID   int64 `json:"calendar_id"`
 	CloseWaiting bool  `json:"close_waiting"`
 	// Pacing is how far ahead of its agents a predictive queue dials, and by

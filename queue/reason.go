@@ -47,6 +47,7 @@ const (
 	ReasonLostRace       Reason = "lost_race"
 	ReasonDNC            Reason = "dnc"
 	ReasonCalendarClosed Reason = "calendar_closed"
+	ReasonQueueDisabled  Reason = "queue_disabled"
 )
 
 // MissedReason says why an offer ended without a connection: ext.missed_reason.

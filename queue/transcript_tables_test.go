@@ -115,6 +115,7 @@ var outcomes = map[string][]string{
 	"cancelled cancel":                 {"MANAGER_REQUEST 480", "call", "null"},
 	"withdrawn cancel":                 {"null"},
 	"dnc cancel":                       {"null"},
+	"queue_disabled abandoned":         {"NORMAL_CLEARING 200", "null"}, // and another
 	"calendar_closed abandoned":        {"NORMAL_CLEARING 200", "null"}, // a row of ours, too
 	"callback abandoned":               {"NORMAL_CLEARING 200", "null"}, // ours: see ReasonCallback
 	"key_exit abandoned":               {"null"},
