@@ -148,6 +148,9 @@ func (h *handler) dialInstead(ctx context.Context, c caller, id int64, b *Join, 
 	if b.AgentID != nil {
 		dial.AgentID = *b.AgentID
 	}
+	if err := h.allowed(ctx, c, dial.Destination); err != nil {
+		return queue.Result{}, err
+	}
 	return h.do(ctx, c, dial)
 }
 

@@ -197,6 +197,19 @@ func (h *handler) forbid(ctx context.Context, c caller, numbers []NewDNCNumber) 
 	return refusedAmong(answers, err)
 }
 
+// allowed refuses a number that is to be dialled out of turn and is on the list.
+func (h *handler) allowed(ctx context.Context, c caller, number string) error {
+	_, err := h.cfg.Store.Forbidden(ctx, c.domain, normalNumber(number))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return &queue.Error{Code: queue.CodeDNC, Detail: "the number is on the do-not-call list", Field: "destination"}
+	}
+}
+
 // refusedAmong is the first error of commands that belong together.
 func refusedAmong(answers []desk.Answer, err error) error {
 	for _, a := range answers {
