@@ -54,6 +54,7 @@ awk '
     key("p50_ms_5", "BenchmarkLatency/endpoints=5", "p50_ms")
     key("p99_ms_5", "BenchmarkLatency/endpoints=5", "p99_ms")
     key("stall_p99_ratio", "BenchmarkStall", "stall_p99_ratio")
+    key("import_rows_per_s", "BenchmarkImport", "rows/s")
     key("hopper_ms", "BenchmarkHopper", "hopper_ms")
     print line
   }' "$out"
