@@ -23,6 +23,8 @@ type Desk interface {
 	DoAll(ctx context.Context, cmds []queue.Command) ([]desk.Answer, error)
 	DoNoted(ctx context.Context, cmds []queue.Command, clerk *desk.Clerk) ([]desk.Answer, error)
 	Read(ctx context.Context, f func(*queue.Engine)) error
+	// Refill has the members of a queue looked at whose list has changed.
+	Refill(queueID int64)
 }
 
 // Dispatcher is told what admins do with endpoints. *dispatcher.Dispatcher is

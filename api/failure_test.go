@@ -37,6 +37,8 @@ func (d brokenDesk) DoNoted(ctx context.Context, _ []queue.Command, _ *desk.Cler
 
 func (d brokenDesk) Read(ctx context.Context, _ func(*queue.Engine)) error { return d.f(ctx) }
 
+func (d brokenDesk) Refill(int64) {}
+
 func withDesk(f func(context.Context) error) func(*api.Config) {
 	return func(cfg *api.Config) {
 		cfg.Desk = func(int64) (api.Desk, bool) { return brokenDesk{f}, true }

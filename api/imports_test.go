@@ -141,7 +141,7 @@ func TestDoNotCallOverREST(t *testing.T) {
 func TestCalendarsOverREST(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	body := `{"name":"office","time_zone":"UTC","weekly":[{"days":["monday","friday"],"from":"08:30","to":"17:00"}],` +
+	body := `{"name":"office","time_zone":"Europe/Berlin","weekly":[{"days":["monday","friday"],"from":"08:30","to":"17:00"}],` +
 		`"exceptions":[{"date":"2026-12-25","yearly":true,"name":"Christmas"},{"date":"2026-12-24","hours":[{"from":"08:00","to":"12:00"}]}]}`
 	a := s.call(s.admin, "POST", "/v1/calendars", body).want(201)
 	path := "/v1/calendars/" + a.id("id")
@@ -149,7 +149,7 @@ func TestCalendarsOverREST(t *testing.T) {
 		t.Errorf("%s", a.raw)
 	}
 	a = s.call(s.admin, "PATCH", path, `{"exceptions":[]}`).want(200)
-	if a.at("weekly", 0, "to") != "17:00" || a.at("exceptions", 0) != nil || a.json["time_zone"] != "UTC" {
+	if a.at("weekly", 0, "to") != "17:00" || a.at("exceptions", 0) != nil || a.json["time_zone"] != "Europe/Berlin" {
 		t.Errorf("changed: %s", a.raw)
 	}
 	for bad, pointer := range map[string]string{

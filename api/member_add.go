@@ -169,6 +169,7 @@ func (h *handler) addAtOnce(ctx context.Context, c caller, in *memberUpload, rul
 	if err != nil {
 		return nil, err
 	}
+	h.refill(c, in.ID)
 	return h.addedAnswer(settled, r.place.Single, rules.now)
 }
 

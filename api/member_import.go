@@ -98,6 +98,7 @@ func (h *handler) importMembers(ctx context.Context, j *job) error {
 		if more, err = h.importPiece(ctx, j, piece{p, &done, from, read}); err != nil {
 			return err
 		}
+		h.refill(c, p.QueueID)
 		// Meanwhile the queue may have gone, and agents have come.
 		now, err := h.membersOf(ctx, c, p.QueueID)
 		if err != nil {

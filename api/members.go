@@ -129,7 +129,16 @@ func (h *handler) changeMember(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, memberAnswer(err)
 	}
+	h.refill(c, m.QueueID)
 	return &memberOut{viewMember(m, rules.now)}, nil
+}
+
+// refill has the desk look at a list that has changed, for those whom it may
+// dial at once.
+func (h *handler) refill(c caller, queueID int64) {
+	if d, ok := h.cfg.Desk(c.domain); ok {
+		d.Refill(queueID)
+	}
 }
 
 // auditedMember is what the audit log keeps of a member: not who he is, nor

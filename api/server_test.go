@@ -193,7 +193,9 @@ func (s *site) background(run func(context.Context) error) {
 
 // desk runs the desk of a domain until the test ends.
 func (s *site) desk(domain int64, logger *slog.Logger) *desk.Desk {
-	d := desk.New(s.store.DeskLog(domain), desk.Config{Now: s.clock.now, Logger: logger})
+	d := desk.New(s.store.DeskLog(domain), desk.Config{
+		Now: s.clock.now, Logger: logger, Lists: s.store.DeskLists(domain), Zones: time.LoadLocation,
+	})
 	s.background(d.Run)
 	return d
 }

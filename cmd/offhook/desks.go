@@ -46,6 +46,7 @@ func (d *desks) look(ctx context.Context) error {
 		}
 		made := desk.New(d.db.DeskLog(domain.ID), desk.Config{
 			Now: time.Now, Logger: d.logger.With("domain", domain.ID), OnCommit: d.onCommit,
+			Lists: d.db.DeskLists(domain.ID), Zones: time.LoadLocation,
 		})
 		d.byID[domain.ID] = made
 		if d.run != nil {
