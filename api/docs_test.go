@@ -127,7 +127,7 @@ func schemaOf(t *testing.T, doc *answer, r route) map[string]any {
 	path := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(r.path, "{id}")
 	path = strings.Replace(path, "deliveries/{id}", "deliveries/{endpoint}", 1)
 	path = strings.Replace(path, "attempt.joined", "{type}", 1)
-	status := map[int]string{200: "200", 201: "201"}[r.status]
+	status := map[int]string{200: "200", 201: "201", 202: "202"}[r.status]
 	schema, ok := doc.at("paths", path, strings.ToLower(r.method), "responses", status, "content", "application/json", "schema").(map[string]any)
 	if !ok {
 		t.Fatalf("%s %s: no schema for %d", r.method, r.path, r.status)

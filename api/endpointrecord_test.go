@@ -99,3 +99,42 @@ func TestResendingAnEvent(t *testing.T) {
 	s.call(s.operator, "POST", "/v1/events/"+ev+"/deliveries/"+ep+"/resend", nil).problem(403, "forbidden")
 	s.call(s.admin, "POST", "/v1/events/"+ev+"/deliveries/ep_x/resend", nil).problem(404, "not_found")
 }
+
+func TestRecoveringAnEndpoint(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	ep := s.call(s.admin, "POST", "/v1/endpoints", `{"url":"https://crm.example/hook","from":0}`).want(201).json["id"].(string)
+	s.attempt("offered")
+	path := "/v1/endpoints/" + ep + "/recover"
+	for body, pointer := range map[string]string{
+		`{}`: "/since", `{"since":"2026-01-01T00:00:00Z","until":"2025-01-01T00:00:00Z"}`: "/until",
+		`{"since":"2026-01-01T00:00:00Z","which":"some"}`: "/which",
+	} {
+		a := s.call(s.admin, "POST", path, body).problem(422, "invalid")
+		if pointer != "/since" { // huma blames the object for what it lacks
+			a.blames(pointer)
+		}
+	}
+	begun := s.call(s.admin, "POST", path, `{"since":"2026-01-01T00:00:00Z","which":"missing"}`).want(202)
+	id := begun.json["id"].(string)
+	if begun.header.Get("Location") != "/v1/tasks/"+id || begun.json["kind"] != "endpoint.recover" || begun.at("parameters", "which") != "missing" {
+		t.Errorf("begun: %s", begun.raw)
+	}
+	var ended *answer
+	for range 500 {
+		if ended = s.call(s.admin, "GET", "/v1/tasks/"+id, nil).want(200); ended.json["finished_at"] != nil {
+			break
+		}
+		<-time.After(10 * time.Millisecond)
+	}
+	// Nothing is settled here, so all of it is owed anyway.
+	if ended.json["state"] != "done" || ended.at("result", "recovered") != 0.0 {
+		t.Errorf("ended: %s", ended.raw)
+	}
+	log := s.call(s.admin, "GET", "/v1/events?type=task.finished", nil).want(200).list()
+	if len(log) != 1 {
+		t.Errorf("the end of the task is on the log %d times", len(log))
+	}
+	s.call(s.admin, "POST", "/v1/endpoints/"+ep+"/disable", nil).want(200)
+	s.call(s.admin, "POST", path, `{"since":"2026-01-01T00:00:00Z"}`).problem(409, "bad_state")
+}

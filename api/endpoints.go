@@ -123,6 +123,7 @@ func (h *handler) endpointRoutes() {
 	test.patience = time.Minute // the endpoint itself may have 30 s of it
 	register(h, test, h.testEndpoint)
 	h.recordRoutes(op)
+	h.recoverRoutes(op)
 }
 
 func (h *handler) listEndpoints(ctx context.Context, c caller, in *struct{ Page }) (*listOut[Endpoint], error) {

@@ -89,6 +89,7 @@ var routes = []route{
 	{"GET", "/v1/endpoints/{endpoint}/tries", "admin", "", 200},
 	{"GET", "/v1/endpoints/{endpoint}/stats", "admin", "", 200},
 	{"POST", "/v1/events/{event}/deliveries/{endpoint}/resend", "admin", "", 200},
+	{"POST", "/v1/endpoints/{endpoint}/recover", "admin", `{"since":"2026-01-01T00:00:00Z"}`, 202},
 	{"GET", "/v1/tasks", "operator", "", 200},
 	{"GET", "/v1/tasks/{task}", "operator", "", 200},
 	{"POST", "/v1/tasks/{task}/cancel", "operator", "", 200},

@@ -12,6 +12,7 @@ import (
 // taskKinds are the kinds of tasks that this server works on, by their names.
 func (h *handler) taskKinds() map[string]taskKind {
 	return map[string]taskKind{
+		kindRecover:       h.carryOutRecovery,
 		kindMembersImport: h.importMembers,
 		kindDNCImport:     h.importDNC,
 	}

@@ -49,7 +49,7 @@ func (w *worker) next() (*item, *target) {
 // attempt makes one try of an item.
 func (w *worker) attempt(it *item, t *target) Try {
 	now := w.d.cfg.Now()
-	if it.entry != nil && !Expired(t.Profile, it.pos.RecordedAt, now) {
+	if it.entry != nil && !Expired(t.Profile, it.since(), now) {
 		ev := &it.entry.ev
 		return w.d.sender.send(w.sending, t, message{ev: ev, body: it.entry.rendered(t.Format), number: it.tries + 1, prev: it.prev,
 			overtakes: it.overtakes})
@@ -67,7 +67,7 @@ func (w *worker) attempt(it *item, t *target) Try {
 // finish takes over the outcome of a try.
 func (w *worker) finish(it *item, t *target, try Try) {
 	now := w.d.cfg.Now()
-	v := judge(&try, Failure{Profile: t.Profile, Waits: t.Schedule, RecordedAt: it.pos.RecordedAt}, now, w.d.cfg.Jitter())
+	v := judge(&try, Failure{Profile: t.Profile, Waits: t.Schedule, RecordedAt: it.since()}, now, w.d.cfg.Jitter())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t.URL != w.target.URL {
@@ -115,6 +115,9 @@ func (w *worker) resolve(it *item, v verdict, until, now time.Time) {
 	}
 	if v.state.Final() {
 		w.lanes.done(it)
+		if it.row {
+			w.ending[it.pos.Seq] = true
+		}
 	} else {
 		for _, follower := range w.lanes.park(it, until, now) {
 			if !follower.row {

@@ -34,6 +34,9 @@ type Store interface {
 	Failed(ctx context.Context, ref Ref, since time.Time) (map[int64]int, error)
 	// Backlog returns what an endpoint's worker starts from, or ErrGone.
 	Backlog(ctx context.Context, ref Ref) (Backlog, error)
+	// Recovered returns the parked events of an endpoint that a recovery has put
+	// there and that were not tried since, in the order of the log.
+	Recovered(ctx context.Context, ref Ref) ([]Parked, error)
 	// Claim marks what is about to be sent; no two claims are of one endpoint.
 	// What does not exist any more is left out. It fails with ErrSuperseded when
 	// the replica (0 = none) is taken for dead, and with a *LostError when claims
@@ -333,6 +336,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, subs []Subscription, h Holdi
 			continue
 		}
 		if w := d.workers[ref]; w != nil && w.knows(subs[i].Endpoint.UpdatedAt) {
+			w.recovered(subs[i].Recoveries)
 			continue
 		}
 		t, err := newTarget(subs[i].Endpoint, d.cfg.UserAgent)
@@ -345,6 +349,7 @@ func (d *Dispatcher) reconcile(ctx context.Context, subs []Subscription, h Holdi
 			continue
 		}
 		w := newWorker(d, d.logOf(t.DomainID), t, lease)
+		w.recoveries = subs[i].Recoveries
 		d.workers[t.ref()] = w
 		own, cancel := context.WithCancel(ctx)
 		w.stop = cancel

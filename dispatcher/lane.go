@@ -41,6 +41,8 @@ type item struct {
 	// heldSince is since when it is parked, which counts while it is behind
 	// another one.
 	heldSince time.Time
+	// recoveredAt is when a recovery took it up again; see Parked.
+	recoveredAt time.Time
 	// early: it is sent before its next try is due, to find out about the
 	// endpoint. overtakes is the header Offhook-Overtakes.
 	early     bool
@@ -130,6 +132,25 @@ func (s *laneSet) load(key string, it *item) {
 	if len(l.items) == 1 {
 		s.wait(l)
 	}
+}
+
+// insert puts a parked item that was taken up again into its lane: where it
+// belongs when the lane waits, else at its end, behind what is on its way.
+func (s *laneSet) insert(key string, it *item) {
+	l := s.byKey[key]
+	if l == nil || l.state != laneWaiting {
+		s.load(key, it)
+		return
+	}
+	it.lane, it.parked, it.row = l, true, true
+	s.parked++
+	i := slices.IndexFunc(l.items, func(other *item) bool { return other.pos.Seq > it.pos.Seq })
+	if i < 0 {
+		i = len(l.items)
+	}
+	l.items = slices.Insert(l.items, i, it)
+	s.setDue(l)
+	heap.Fix(&s.waiting, l.slot)
 }
 
 func (s *laneSet) append(key string, it *item) *lane {

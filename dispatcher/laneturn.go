@@ -173,9 +173,11 @@ func (s *laneSet) nextDue() (time.Time, bool) {
 // came earlier: their numbers in the attempt, or, outside attempt.*, on the log.
 func (it *item) overtaken() (numbers []int64) {
 	for _, earlier := range it.lane.items[:it.lane.at] {
-		if earlier.sequence > 0 {
+		switch {
+		case earlier.pos.Seq > it.pos.Seq: // it was taken up again, and stands behind
+		case earlier.sequence > 0:
 			numbers = append(numbers, int64(earlier.sequence))
-		} else {
+		default:
 			numbers = append(numbers, earlier.pos.Seq)
 		}
 	}

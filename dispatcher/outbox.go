@@ -51,7 +51,8 @@ func (w *worker) collect(s *Settlement) part {
 		case !it.final:
 			it.row = true
 			s.Park = append(s.Park, Parked{Ref: w.ref, Position: it.pos, Lane: it.lane.key,
-				Tries: it.tries, NextAt: it.nextAt, Claimed: it.claimed, HeldSince: it.heldSince, Sequence: it.sequence})
+				Tries: it.tries, NextAt: it.nextAt, Claimed: it.claimed, HeldSince: it.heldSince, Sequence: it.sequence,
+				RecoveredAt: it.recoveredAt})
 		case it.row:
 			s.Unpark = append(s.Unpark, ParkedKey{Ref: w.ref, Seq: it.pos.Seq})
 		}
@@ -95,7 +96,9 @@ func (w *worker) saved(p part) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, it := range p.items {
-		it.unsaved--
+		if it.unsaved--; it.final {
+			delete(w.ending, it.pos.Seq)
+		}
 	}
 	w.unsaved -= p.tries
 	w.carry(-p.weight)

@@ -54,7 +54,7 @@ func (w *worker) recover(ctx, late context.Context) error {
 	defer w.mu.Unlock()
 	slices.SortFunc(b.Parked, func(p, q Parked) int { return cmp.Compare(p.Seq, q.Seq) }) // lostFresh has added its own
 	for _, p := range b.Parked {
-		w.lanes.load(p.Lane, &item{pos: p.Position, sequence: p.Sequence, tries: p.Tries, nextAt: p.NextAt, heldSince: p.HeldSince})
+		w.lanes.load(p.Lane, w.itemOf(p))
 	}
 	w.lanes.rewait(w.target.OrderWait)
 	w.pos, w.settled, w.health, w.claimedFor = b.Claimed, b.Claimed, b.Health, b.ClaimedFor

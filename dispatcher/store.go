@@ -13,6 +13,8 @@ type Subscription struct {
 	// up to Claimed it may have been sent.
 	Settled Position
 	Claimed Position
+	// Recoveries rises whenever a recovery has put events into parked.
+	Recoveries int64
 }
 
 // Ref names an endpoint of a domain.
@@ -38,6 +40,9 @@ type Parked struct {
 	HeldSince time.Time
 	// Sequence is the event's number in its attempt, 0 outside attempt.*.
 	Sequence int
+	// RecoveredAt is when a recovery took the event up again: its age counts from
+	// then on. Zero for all others.
+	RecoveredAt time.Time
 	// Claimed says that the next try may have been sent.
 	Claimed bool
 }

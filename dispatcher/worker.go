@@ -65,6 +65,12 @@ type worker struct {
 	lastOutcome Outcome   // of those that failed
 	watchAt     time.Time // see failing.go
 
+	// See adopt.go: how many pieces of recoveries are known, when to look for
+	// others and how long, and parked events whose end the store does not know.
+	recoveries        int64
+	lookAt, lookUntil time.Time
+	ending            map[int64]bool
+
 	// What the settler collects.
 	listed      bool // the settler knows of us
 	tries       []Try
@@ -83,7 +89,8 @@ type worker struct {
 func newWorker(d *Dispatcher, log *eventLog, t *target, lease Lease) *worker {
 	w := &worker{d: d, ref: t.ref(), lease: lease, log: log, target: t, lanes: newLaneSet(t.OrderWait),
 		logger: d.cfg.Logger.With("endpoint", t.ID), wake: make(chan struct{}, 1),
-		health: t.Health, healthSaved: true, prevs: prevFinder{store: d.store, last: map[int64]int{}}}
+		health: t.Health, healthSaved: true, ending: map[int64]bool{},
+		prevs: prevFinder{store: d.store, last: map[int64]int{}}}
 	w.sending, w.abort = context.WithCancel(context.Background())
 	return w
 }
@@ -161,6 +168,10 @@ func (w *worker) start(ctx, late context.Context) (begun, clean bool) {
 func (w *worker) step(ctx, late context.Context) (worked bool, again time.Time, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*storeTimeout)
 	defer cancel()
+	adopted, err := w.adopt(ctx)
+	if err != nil {
+		return false, time.Time{}, err
+	}
 	fetched, err := w.fetchDue(ctx, late)
 	if err != nil {
 		return false, time.Time{}, err
@@ -174,7 +185,7 @@ func (w *worker) step(ctx, late context.Context) (worked bool, again time.Time, 
 	if again.IsZero() || !watch.IsZero() && watch.Before(again) {
 		again = watch
 	}
-	return fetched || read, again, err
+	return adopted || fetched || read, again, err
 }
 
 // readOn reads the next page, claims what the endpoint wants of it, and queues
@@ -343,6 +354,7 @@ func (w *worker) rest(ctx context.Context, again time.Time) {
 	earlier(again)
 	w.mu.Lock()
 	earlier(w.health.PausedUntil)
+	earlier(w.lookAt)
 	if w.lanes.readyCount() > 0 {
 		earlier(w.pace.next)
 	}

@@ -70,7 +70,14 @@ ALTER TABLE tries ADD COLUMN manual boolean NOT NULL DEFAULT false;
 CREATE INDEX tries_failed ON tries (domain_id, endpoint_id, started_at, seq) WHERE outcome <> 'delivered';
 CREATE INDEX tries_given_up ON tries (domain_id, endpoint_id, started_at, seq) WHERE state IN ('refused', 'exhausted');
 
+-- When a recovery took an event up again: from then on its age counts. How many
+-- pieces of recoveries an endpoint had tells its worker to look for them.
+ALTER TABLE parked ADD COLUMN recovered_at timestamptz;
+ALTER TABLE endpoint_cursors ADD COLUMN recoveries bigint NOT NULL DEFAULT 0;
+
 -- +goose Down
+ALTER TABLE endpoint_cursors DROP COLUMN recoveries;
+ALTER TABLE parked DROP COLUMN recovered_at;
 DROP INDEX tries_given_up, tries_failed;
 ALTER TABLE tries DROP COLUMN manual;
 DROP TABLE audit_log, task_chunks, tasks;

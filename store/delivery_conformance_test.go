@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -66,6 +67,7 @@ func TestDeliveryConforms(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
+			Recover: func(ref dispatcher.Ref, at time.Time, events ...queue.Event) { putUp(t, pool, ref, at, events) },
 			Tries: func(ref dispatcher.Ref) []dispatcher.Try {
 				tries, err := d.Tries(t.Context(), ref, store.TryFilter{Limit: 100_000})
 				if err != nil {
@@ -75,6 +77,20 @@ func TestDeliveryConforms(t *testing.T) {
 			},
 		}
 	})
+}
+
+// putUp puts events into parked as a recovery does, without its task.
+func putUp(t testing.TB, pool *pgxpool.Pool, ref dispatcher.Ref, at time.Time, events []queue.Event) {
+	t.Helper()
+	for i := range events {
+		ev := &events[i]
+		_, err := pool.Exec(t.Context(), `
+WITH told AS (UPDATE endpoint_cursors SET recoveries = recoveries + 1 WHERE domain_id = 1 AND endpoint_id = $1)
+INSERT INTO parked (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, held_since, sequence, recovered_at)
+VALUES (1, $1, $2, $3, $4, 0, $5, $5, $6, $5)`,
+			strings.TrimPrefix(ref.EndpointID, "ep_"), ev.Seq, ev.RecordedAt, dispatcher.LaneOf(dispatcher.OrderPerAttempt, ev), at, ev.Sequence)
+		fatal(t, err)
+	}
 }
 
 // createAt creates an endpoint whose cursor stands at a position.

@@ -107,7 +107,7 @@ const endpointColumns = `
 SELECT e.domain_id, e.id, e.url, e.description, e.events, e.queues, e.format, e.profile, e.ordering,
        e.max_in_flight, e.timeout_ms, e.headers, e.disabled, e.disabled_reason, e.created_at, e.updated_at,
        e.order_wait_ms, e.rate, e.schedule_ms, e.filter, c.paused_until, c.paused_reason, c.breaker_openings,
-       c.last_success_at, c.failing_since, c.failing_told, c.settled_at, c.settled_seq, c.claimed_at, c.claimed_seq,
+       c.last_success_at, c.failing_since, c.failing_told, c.settled_at, c.settled_seq, c.claimed_at, c.claimed_seq, c.recoveries,
        ARRAY(SELECT s.sealed FROM endpoint_secrets s
              WHERE s.domain_id = e.domain_id AND s.endpoint_id = e.id ORDER BY s.id DESC) AS secrets,
        ARRAY(SELECT s.expires_at FROM endpoint_secrets s

@@ -35,7 +35,7 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 		&ep.Profile, &ep.Ordering, &ep.MaxInFlight, &timeoutMS, &headers, &ep.Disabled, &ep.DisabledReason,
 		&ep.CreatedAt, &ep.UpdatedAt, &waitMS, &ep.Rate, &schedule, &ep.Filter, &paused, &ep.PausedReason, &ep.Openings,
 		&success, &failing, &ep.Told, &s.Settled.RecordedAt, &s.Settled.Seq,
-		&s.Claimed.RecordedAt, &s.Claimed.Seq, &sealed, &expiries); err != nil {
+		&s.Claimed.RecordedAt, &s.Claimed.Seq, &s.Recoveries, &sealed, &expiries); err != nil {
 		return s, err
 	}
 	ep.ID = "ep_" + id.String()

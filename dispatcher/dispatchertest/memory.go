@@ -201,6 +201,34 @@ func (m *Memory) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Ba
 	return b, ctx.Err()
 }
 
+// Recovered implements dispatcher.Store.
+func (m *Memory) Recovered(ctx context.Context, ref dispatcher.Ref) ([]dispatcher.Parked, error) {
+	defer m.lock("Recovered")()
+	var out []dispatcher.Parked
+	if e := m.endpoints[ref]; e != nil {
+		for _, seq := range slices.Sorted(maps.Keys(e.parked)) {
+			if p := e.parked[seq]; !p.RecoveredAt.IsZero() && p.Tries == 0 && !p.Claimed {
+				out = append(out, p)
+			}
+		}
+	}
+	return out, ctx.Err()
+}
+
+// Recover puts events of domain 1 into parked, as a recovery does.
+func (m *Memory) Recover(ref dispatcher.Ref, at time.Time, events ...queue.Event) {
+	defer m.lock("Recover")()
+	e := m.endpoints[ref]
+	for i := range events {
+		ev := &events[i]
+		e.parked[ev.Seq] = dispatcher.Parked{
+			Ref: ref, Position: pos(*ev), Lane: dispatcher.LaneOf(e.sub.Endpoint.Ordering, ev), NextAt: at, HeldSince: at, Sequence: ev.Sequence,
+			RecoveredAt: at,
+		}
+	}
+	e.sub.Recoveries++
+}
+
 // Claim implements dispatcher.Store.
 func (m *Memory) Claim(ctx context.Context, replica int64, claims []dispatcher.Claim) error {
 	defer m.lock("Claim")()

@@ -10,6 +10,6 @@ func TestMemoryConforms(t *testing.T) {
 	t.Parallel()
 	dispatchertest.Run(t, func(t *testing.T) dispatchertest.Fixture {
 		m := &dispatchertest.Memory{}
-		return dispatchertest.Fixture{Store: m, Append: m.Append, Create: m.Create, Delete: m.Delete, Tries: m.Tries}
+		return dispatchertest.Fixture{Store: m, Append: m.Append, Create: m.Create, Delete: m.Delete, Recover: m.Recover, Tries: m.Tries}
 	})
 }

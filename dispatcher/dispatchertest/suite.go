@@ -22,6 +22,8 @@ type Fixture struct {
 	Append func(at time.Time, events ...queue.Event) []queue.Event
 	Create func(ep dispatcher.Endpoint, after dispatcher.Position)
 	Delete func(ref dispatcher.Ref)
+	// Recover puts events into parked for an endpoint, as a recovery does.
+	Recover func(ref dispatcher.Ref, at time.Time, events ...queue.Event)
 	// Tries returns all tries of an endpoint, in any order.
 	Tries func(ref dispatcher.Ref) []dispatcher.Try
 }
@@ -41,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"parked events come and go":                   testParked,
 		"done events are those with a final try":      testDone,
 		"a manual try is answered later":              testAnswered,
+		"recovered events are found":                  testRecovered,
 		"health and a disabling are kept":             testHealth,
 		"a claimed mark comes down again":             testUnclaim,
 		"what an endpoint was claimed for is kept":    testClaimedFor,
