@@ -57,15 +57,22 @@ func (s *mortal) Settle(ctx context.Context, st dispatcher.Settlement) error {
 // the receiver fails at random, and looks at what the receiver saw in the end.
 func TestCrashes(t *testing.T) {
 	t.Parallel()
+	var overtaken atomic.Int64
+	t.Cleanup(func() {
+		if overtaken.Load() == 0 {
+			t.Error("nothing was overtaken in all these crashes")
+		}
+	})
 	for seed := range uint64(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
-			crashes(t, rand.New(rand.NewPCG(seed, 1)))
+			overtaken.Add(int64(crashes(t, rand.New(rand.NewPCG(seed, 1)))))
 		})
 	}
 }
 
-func crashes(t *testing.T, rnd *rand.Rand) {
+// crashes returns how many events were overtaken.
+func crashes(t *testing.T, rnd *rand.Rand) int {
 	const total = 200
 	m := &dispatchertest.Memory{}
 	failing := rnd.Perm(400)[:rnd.IntN(80)]
@@ -79,6 +86,7 @@ func crashes(t *testing.T, rnd *rand.Rand) {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 	})
+	ep.OrderWait = []time.Duration{0, time.Second, 30 * time.Second}[rnd.IntN(3)]
 	now := newClock()
 	cfg := loopback()
 	cfg.Now, cfg.DrainTimeout = now.Now, time.Millisecond
@@ -107,7 +115,7 @@ func crashes(t *testing.T, rnd *rand.Rand) {
 	stop()
 
 	seen := r.all()
-	inOrder(t, seen)
+	overtaken := inOrder(t, seen)
 	recorded := map[string]bool{}
 	for _, try := range m.Tries(ref(ep)) {
 		recorded[fmt.Sprintf("%s/%d", eventID(try), try.Number)] = true
@@ -120,6 +128,7 @@ func crashes(t *testing.T, rnd *rand.Rand) {
 	if n := r.distinct(); n != total {
 		t.Errorf("%d of %d events were accepted", n, total)
 	}
+	return overtaken
 }
 
 // passTime moves the clock, faster and faster, until the condition holds.

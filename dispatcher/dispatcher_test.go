@@ -27,20 +27,32 @@ func attempts(m *dispatchertest.Memory, from, n, k int, at time.Time) []queue.Ev
 }
 
 // inOrder fails when the first appearances of an attempt's events, as accepted,
-// are not in sequence.
-func inOrder(t *testing.T, seen []delivery) {
+// are not in sequence, unless the request of the later one said that it overtook
+// the earlier one.
+func inOrder(t *testing.T, seen []delivery) (overtaken int) {
 	t.Helper()
-	last, known := map[int64]int{}, map[string]bool{}
+	accepted, known := map[int64][]delivery{}, map[string]bool{}
 	for _, d := range seen {
 		if !d.accepted || known[d.id] {
 			continue
 		}
 		known[d.id] = true
-		if d.sequence <= last[d.attempt] {
-			t.Fatalf("attempt %d: event %d was accepted after event %d", d.attempt, d.sequence, last[d.attempt])
+		late := false
+		for _, before := range accepted[d.attempt] {
+			if d.sequence >= before.sequence {
+				continue
+			}
+			if late = true; !before.overtakes[d.sequence] {
+				t.Fatalf("attempt %d: event %d was accepted after event %d, which did not say so: %q",
+					d.attempt, d.sequence, before.sequence, before.header.Get("Offhook-Overtakes"))
+			}
 		}
-		last[d.attempt] = d.sequence
+		if late {
+			overtaken++
+		}
+		accepted[d.attempt] = append(accepted[d.attempt], d)
 	}
+	return overtaken
 }
 
 func TestEveryEventIsDeliveredInOrder(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -29,9 +30,11 @@ type delivery struct {
 	sequence int
 	prev     int
 	try      int
-	header   http.Header
-	body     []byte
-	accepted bool
+	// overtakes are the sequences that the request says it overtakes.
+	overtakes map[int]bool
+	header    http.Header
+	body      []byte
+	accepted  bool
 }
 
 // receiver is an endpoint that checks every signature with the public library
@@ -82,6 +85,14 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	d.sequence, _ = strconv.Atoi(req.Header.Get("Offhook-Sequence"))
 	d.prev, _ = strconv.Atoi(req.Header.Get("Offhook-Prev-Sequence"))
 	d.try, _ = strconv.Atoi(req.Header.Get("Offhook-Try"))
+	d.overtakes = map[int]bool{}
+	for _, n := range strings.FieldsFunc(req.Header.Get("Offhook-Overtakes"), func(r rune) bool { return r == ',' }) {
+		sequence, err := strconv.Atoi(n)
+		if err != nil {
+			r.t.Errorf("Offhook-Overtakes: %v", err)
+		}
+		d.overtakes[sequence] = true
+	}
 	r.mu.Lock()
 	r.seen = append(r.seen, d)
 	r.mu.Unlock()
