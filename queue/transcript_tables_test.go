@@ -7,9 +7,6 @@ import (
 	"testing"
 )
 
-// many is the n of 0..n.
-const many = 1 << 30
-
 // reoffering is a progressive queue with reoffer_sec, which has its own numbers
 // in the table.
 const reoffering Type = "progressive with reoffer_sec"
@@ -17,7 +14,7 @@ const reoffering Type = "progressive with reoffer_sec"
 // matrix is the table of engine.md B.8: how often an attempt may fire the event.
 var matrix = func() map[EventType]map[Type][2]int {
 	columns := []Type{Offline, Inbound, IVR, Preview, Progressive, reoffering, Predictive, Chat, Task}
-	no, one, maybe, some := [2]int{0, 0}, [2]int{1, 1}, [2]int{0, 1}, [2]int{0, many}
+	no, one, maybe, some := [2]int{0, 0}, [2]int{1, 1}, [2]int{0, 1}, [2]int{0, Many}
 	rows := map[EventType][9][2]int{
 		EventJoined:     {one, one, one, one, one, one, one, one, one},
 		EventOffering:   {one, some, maybe, one, maybe, some, some, some, some},
@@ -38,6 +35,23 @@ var matrix = func() map[EventType]map[Type][2]int {
 	return m
 }()
 
+// TestFires holds the engine's own table to the one above, which was copied from
+// the page.
+func TestFires(t *testing.T) {
+	t.Parallel()
+	for event, row := range matrix {
+		for typ, want := range row {
+			q := Queue{Type: typ}
+			if typ == reoffering {
+				q = Queue{Type: Progressive, ReofferSec: 5}
+			}
+			if got := q.Fires(event); got != (Bound{want[0], want[1]}) {
+				t.Errorf("%s × %s: %v, want %v", event, typ, got, want)
+			}
+		}
+	}
+}
+
 // matrixHolds counts the events of every attempt that the transcripts show, by
 // type: never outside of B.8, and both ends of each cell are shown.
 func matrixHolds(t *testing.T, all []record) {
@@ -46,7 +60,7 @@ func matrixHolds(t *testing.T, all []record) {
 	for _, typ := range AttemptEvents {
 		shown[typ] = map[Type][2]int{}
 		for queueType := range matrix[typ] {
-			shown[typ][queueType] = [2]int{many, 0}
+			shown[typ][queueType] = [2]int{Many, 0}
 		}
 	}
 	for _, r := range all {

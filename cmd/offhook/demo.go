@@ -32,13 +32,14 @@ func newDemoCommand() *cobra.Command {
 		Use:   "demo",
 		Short: "The whole way with nothing set up: calls, events, Postgres, signed webhooks",
 		Long: `demo starts a private Postgres (or uses OFFHOOK_DATABASE_URL), the server and a
-receiver in a process of its own. A simulated centre and recordings of a real
-Asterisk make calls, chats and tasks; every event goes to Postgres and from
-there to the receiver, which verifies signatures and order and fails now and
-then on purpose.
+receiver in a process of its own. A simulated centre with queues of all eight
+types and recordings of a real Asterisk make calls, chats and tasks; every event
+goes to Postgres and from there to the receiver, which verifies signatures and
+order and fails now and then on purpose.
 
-At the end it reads the log back from Postgres and compares it with what the
-receiver kept. It ends with 0 only when nothing is missing and all is in order.`,
+At the end it reads the log back from Postgres, compares it with what the
+receiver kept, and counts what each type of queue fired. It ends with 0 only
+when nothing is missing, all is in order and every type did what it may.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runDemo(cmd, opt) },
 	}
@@ -264,6 +265,7 @@ func (d *demo) conclude(ctx context.Context, problem error) error {
 		fmt.Fprintf(d.complaints, "not over: %s\n", count(res.Open, "attempt"))
 	}
 	res.printMissing(d.complaints)
+	res.printWrong(d.complaints)
 	d.view.summary(res)
 	if problem != nil || !res.good() {
 		return errReported

@@ -49,21 +49,34 @@ func (b *inbox) take() []queue.Event {
 	return events
 }
 
-// runCentre plays the simulated centre in real time until everybody has left.
-func runCentre(ctx context.Context, c *sim.Centre, in *inbox, to commander) error {
+// runCentre plays the simulated centre in real time until everybody has left
+// and closed says that nobody else is called. Agents who pick a member of their
+// list do so by dial.
+func runCentre(ctx context.Context, c *sim.Centre, in *inbox, to commander, dial func(queue.Dial) error, closed <-chan struct{}) error {
 	c.Open(time.Now())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for !c.Done(time.Now()) {
+	for closing := closed; closing != nil || !c.Done(time.Now()); {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-closing:
+			closing = nil
 		case <-in.wake:
 		case <-timer.C:
 		}
 		c.Observe(in.take())
+		var cmds []queue.Command
+		for _, cmd := range c.Due(time.Now()) {
+			pick, ok := cmd.(queue.Dial)
+			if !ok {
+				cmds = append(cmds, cmd)
+			} else if err := dial(pick); err != nil {
+				return fmt.Errorf("play the simulated centre: %w", err)
+			}
+		}
 		// Refusals are part of the game; only a desk that is gone is an error.
-		if _, err := to.DoAll(ctx, c.Due(time.Now())); err != nil {
+		if _, err := to.DoAll(ctx, cmds); err != nil {
 			return fmt.Errorf("play the simulated centre: %w", err)
 		}
 		pause := 50 * time.Millisecond // Done depends on the clock as well

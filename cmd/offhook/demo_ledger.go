@@ -95,7 +95,8 @@ type result struct {
 	Median     time.Duration           `json:"-"`    // from commit to receiver, of events that came at the first try
 	Slowest    time.Duration           `json:"-"`
 	ByType     map[queue.EventType]int `json:"by_type"`
-	missing    []queue.Event
+	typeCheck
+	missing []queue.Event
 }
 
 // judge compares the log, as it was read back from Postgres, with what the
@@ -130,6 +131,7 @@ func (l *ledger) judge(log []queue.Event) result {
 		delays = append(delays, at.Sub(ev.RecordedAt))
 	}
 	res.Lost, res.Open = len(res.missing), len(open)
+	res.typeCheck = checkTypes(log)
 	if len(delays) > 0 {
 		slices.Sort(delays)
 		res.Median, res.Slowest = delays[len(delays)/2], delays[len(delays)-1]
@@ -140,13 +142,13 @@ func (l *ledger) judge(log []queue.Event) result {
 // good reports that nothing is missing and nothing was wrong.
 func (r *result) good() bool {
 	return r.Events > 0 && r.Lost == 0 && r.Misordered == 0 && r.Rejected == 0 && r.Open == 0 &&
-		r.Delivered == r.Events && r.Verified == r.Events
+		r.Delivered == r.Events && r.Verified == r.Events && r.Types == len(queue.Built) && len(r.Wrong) == 0
 }
 
 // line is the last line of the demo.
 func (r *result) line() string {
-	return fmt.Sprintf("demo events=%d delivered=%d verified=%d repeated=%d lost=%d misordered=%d",
-		r.Events, r.Delivered, r.Verified, r.Repeated, r.Lost, r.Misordered)
+	return fmt.Sprintf("demo events=%d delivered=%d verified=%d repeated=%d lost=%d misordered=%d types=%d",
+		r.Events, r.Delivered, r.Verified, r.Repeated, r.Lost, r.Misordered, r.Types)
 }
 
 // printMissing says which events the receiver never had, the first of them one

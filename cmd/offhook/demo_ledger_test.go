@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,9 +22,71 @@ func logOf(attempt int64, types ...queue.EventType) []queue.Event {
 		log = append(log, queue.Event{
 			ID: queue.UUID{byte(attempt), byte(i + 1)}, Type: typ, AttemptID: attempt, Sequence: i + 1,
 			At: noon, RecordedAt: noon, Listed: &queue.Listed{AttemptID: attempt},
+			Queue: &queue.QueueRef{ID: 1, Name: "sales", Type: queue.Inbound},
 		})
 	}
 	return log
+}
+
+// logOfAllTypes makes a log in which an attempt of every type does what the type
+// is for: 36 events.
+func logOfAllTypes() []queue.Event {
+	var log []queue.Event
+	for i, typ := range queue.Built {
+		events := []queue.EventType{queue.EventJoined, queue.EventOffering, queue.EventBridged, queue.EventLeaving}
+		if typ == queue.Preview || typ == queue.Offline {
+			events = slices.Insert(events, 2, queue.EventAnswered, queue.EventActive)
+		}
+		attempt := logOf(int64(i+1), events...)
+		for j := range attempt {
+			attempt[j].Queue.Type = typ
+		}
+		log = append(log, attempt...)
+	}
+	return log
+}
+
+// TestTypesAreHeldToTheTable: every type shows what it is for, and nothing else.
+func TestTypesAreHeldToTheTable(t *testing.T) {
+	t.Parallel()
+	if c := checkTypes(logOfAllTypes()); c.Types != 8 || len(c.Wrong) > 0 {
+		t.Fatalf("%d types, %v", c.Types, c.Wrong)
+	}
+	for name, test := range map[string]struct {
+		change func([]queue.Event) []queue.Event
+		types  int
+		want   string
+	}{
+		"a miss in an ivr queue": {func(log []queue.Event) []queue.Event {
+			i := slices.IndexFunc(log, func(ev queue.Event) bool { return ev.Queue.Type == queue.IVR && ev.Type == queue.EventBridged })
+			miss := log[i]
+			miss.Type = queue.EventMissed
+			return slices.Insert(log, i, miss)
+		}, 8, "of type ivr fired attempt.missed 1 times"},
+		"two bridges": {func(log []queue.Event) []queue.Event {
+			return slices.Insert(log, 2, log[2])
+		}, 8, "fired attempt.offering 2 times|fired attempt.answered 2 times|fired attempt.bridged 2 times"},
+		"no chat": {func(log []queue.Event) []queue.Event {
+			return slices.DeleteFunc(log, func(ev queue.Event) bool { return ev.Queue.Type == queue.Chat })
+		}, 7, "queues of type chat have shown no attempt.joined"},
+		"a preview that nobody answered": {func(log []queue.Event) []queue.Event {
+			return slices.DeleteFunc(log, func(ev queue.Event) bool {
+				return ev.Queue.Type == queue.Preview && (ev.Type == queue.EventAnswered || ev.Type == queue.EventActive)
+			})
+		}, 7, "queues of type preview have shown no attempt.answered"},
+	} {
+		c := checkTypes(test.change(logOfAllTypes()))
+		said := slices.ContainsFunc(c.Wrong, func(w string) bool { return regexp.MustCompile(test.want).MatchString(w) })
+		if c.Types != test.types || !said {
+			t.Errorf("%s: %d types, %q; want %d and %q", name, c.Types, c.Wrong, test.types, test.want)
+		}
+		var out bytes.Buffer
+		c.printWrong(&out)
+		c.print(&out)
+		if !strings.Contains(out.String(), c.Wrong[0]) || !strings.Contains(out.String(), "predictive") {
+			t.Errorf("%s: it prints\n%s", name, out.String())
+		}
+	}
 }
 
 func receiptFor(ev queue.Event, v verdict) receipt {
@@ -35,7 +99,7 @@ func receiptFor(ev queue.Event, v verdict) receipt {
 // which, and must not be good.
 func TestLedgerJudges(t *testing.T) {
 	t.Parallel()
-	whole := logOf(1, queue.EventJoined, queue.EventOffering, queue.EventBridged, queue.EventLeaving)
+	whole := logOfAllTypes()
 	noise := append([]queue.Event{{Type: queue.EventAgentState}}, whole...) // not for webhooks by default
 	for name, tc := range map[string]struct {
 		log  []queue.Event
@@ -44,27 +108,27 @@ func TestLedgerJudges(t *testing.T) {
 		line string
 		good bool
 	}{
-		"all is well": {noise, nil, nil, "demo events=4 delivered=4 verified=4 repeated=0 lost=0 misordered=0", true},
+		"all is well": {noise, nil, nil, "demo events=36 delivered=36 verified=36 repeated=0 lost=0 misordered=0 types=8", true},
 		"one is missing": {noise, func(_ *receipt, i int) bool { return i != 2 }, nil,
-			"demo events=4 delivered=3 verified=3 repeated=0 lost=1 misordered=0", false},
+			"demo events=36 delivered=35 verified=35 repeated=0 lost=1 misordered=0 types=8", false},
 		"one only failed": {noise, func(r *receipt, i int) bool { r.Verdict = failed; return i == 2 }, nil,
-			"demo events=4 delivered=0 verified=0 repeated=0 lost=4 misordered=0", false},
+			"demo events=36 delivered=0 verified=0 repeated=0 lost=36 misordered=0 types=8", false},
 		"kept though the sender does not know": {noise, func(r *receipt, i int) bool { r.Verdict, r.Status = unheard, 500; return true }, nil,
-			"demo events=4 delivered=4 verified=4 repeated=0 lost=0 misordered=0", true},
+			"demo events=36 delivered=36 verified=36 repeated=0 lost=0 misordered=0 types=8", true},
 		"repeated": {noise, func(r *receipt, i int) bool { r.Repeated = i == 1; return true }, nil,
-			"demo events=4 delivered=4 verified=4 repeated=1 lost=0 misordered=0", true},
+			"demo events=36 delivered=36 verified=36 repeated=1 lost=0 misordered=0 types=8", true},
 		"out of order": {noise, func(r *receipt, i int) bool {
 			if i == 3 {
 				r.Misordered = "comes before 2"
 			}
 			return true
-		}, nil, "demo events=4 delivered=4 verified=4 repeated=0 lost=0 misordered=1", false},
+		}, nil, "demo events=36 delivered=36 verified=36 repeated=0 lost=0 misordered=1 types=8", false},
 		"a forged request": {noise, nil, []receipt{{ID: "evt_x", Verdict: rejected, Status: 401}},
-			"demo events=4 delivered=4 verified=4 repeated=0 lost=0 misordered=0", false},
+			"demo events=36 delivered=36 verified=36 repeated=0 lost=0 misordered=0 types=8", false},
 		"an event that nobody stored": {noise, nil, []receipt{{ID: "evt_x", Verdict: accepted, Status: 200}},
-			"demo events=4 delivered=4 verified=5 repeated=0 lost=0 misordered=0", false},
-		"somebody is still inside": {noise[:3], nil, nil, "demo events=2 delivered=2 verified=2 repeated=0 lost=0 misordered=0", false},
-		"nothing happened":         {nil, nil, nil, "demo events=0 delivered=0 verified=0 repeated=0 lost=0 misordered=0", false},
+			"demo events=36 delivered=36 verified=37 repeated=0 lost=0 misordered=0 types=8", false},
+		"somebody is still inside": {noise[:36], nil, nil, "demo events=35 delivered=35 verified=35 repeated=0 lost=0 misordered=0 types=7", false},
+		"nothing happened":         {nil, nil, nil, "demo events=0 delivered=0 verified=0 repeated=0 lost=0 misordered=0 types=0", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

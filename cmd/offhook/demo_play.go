@@ -37,7 +37,11 @@ func (d *demo) play(ctx context.Context, rest *restClient, server *task) error {
 		return err
 	}
 	defer d.leaveClean(ctx, rest, endpoint, queues, agents)
-	d.view.say("centre    %d queues, %d agents, seed %d", len(queues), len(agents), d.opt.seed)
+	members, err := rest.importMembers(ctx, sim.Members(queues, d.opt.length, d.opt.speed))
+	if err != nil {
+		return err
+	}
+	d.view.say("centre    %d queues, %d agents, %d members on lists, seed %d", len(queues), len(agents), len(members), d.opt.seed)
 	names, err := recordings()
 	if err != nil {
 		return err
@@ -46,10 +50,23 @@ func (d *demo) play(ctx context.Context, rest *restClient, server *task) error {
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	centre := sim.New(d.opt.seed, sim.Config{Queues: queues, Agents: agents, Length: d.opt.length, Speed: d.opt.speed})
+	centre := sim.New(d.opt.seed, sim.Config{Queues: queues, Agents: agents, Members: members, Length: d.opt.length, Speed: d.opt.speed})
 	desk := d.system.desks.known(firstDomain)
 	g, playing := errgroup.WithContext(ctx)
-	g.Go(func() error { return runCentre(playing, centre, d.inbox, desk) })
+	closed := make(chan struct{})
+	g.Go(func() error {
+		dial := func(pick queue.Dial) error { return rest.dial(playing, pick) }
+		return runCentre(playing, centre, d.inbox, desk, dial, closed)
+	})
+	g.Go(func() error {
+		defer close(closed)
+		select {
+		case <-playing.Done():
+			return playing.Err()
+		case <-time.After(d.opt.length):
+			return rest.stopDialling(playing, queues)
+		}
+	})
 	for _, name := range names {
 		f := &feeder{
 			opt:    replayOptions{queue: "asterisk " + name[:3], speed: d.opt.speed, server: rest.base, key: rest.key},

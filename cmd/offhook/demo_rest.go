@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,7 +53,7 @@ func (c *restClient) call(ctx context.Context, method, path string, body []byte,
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, bytes.TrimSpace(answer))
+		return &answerError{request: method + " " + path, status: resp.StatusCode, text: string(bytes.TrimSpace(answer))}
 	}
 	if out == nil {
 		return nil
@@ -113,4 +114,77 @@ func withoutID(v any) map[string]any {
 	}
 	delete(fields, "id")
 	return fields
+}
+
+// importChunk is how many members are added at once.
+const importChunk = 500
+
+// importMembers fills the lists of the outbound queues and returns the members
+// with their ids.
+func (c *restClient) importMembers(ctx context.Context, members []queue.Member) ([]queue.Member, error) {
+	type number struct {
+		Number   string `json:"number"`
+		Priority int    `json:"priority"`
+	}
+	for from := 0; from < len(members); {
+		list := members[from].QueueID
+		var rows []map[string]any
+		for _, m := range members[from:] {
+			if m.QueueID != list || len(rows) == importChunk {
+				break
+			}
+			numbers := make([]number, len(m.Numbers))
+			for i, n := range m.Numbers {
+				numbers[i] = number{n.Number, n.Priority}
+			}
+			rows = append(rows, map[string]any{"name": m.Name, "numbers": numbers, "priority": m.Priority, "variables": m.Variables})
+		}
+		var made struct{ Data []struct{ ID int64 } }
+		if err := c.post(ctx, fmt.Sprintf("/v1/queues/%d/members", list), rows, &made); err != nil {
+			return nil, err
+		}
+		if len(made.Data) != len(rows) {
+			return nil, fmt.Errorf("POST /v1/queues/%d/members: %d of %d members were made", list, len(made.Data), len(rows))
+		}
+		for i := range rows {
+			members[from+i].ID = made.Data[i].ID
+		}
+		from += len(rows)
+	}
+	return members, nil
+}
+
+// dial has an agent take a member from his list. A refusal is part of the game.
+func (c *restClient) dial(ctx context.Context, pick queue.Dial) error {
+	path := fmt.Sprintf("/v1/members/%d/attempts", pick.Member.ID)
+	err := c.post(ctx, path, map[string]any{"agent_id": pick.AgentID}, nil)
+	var refused *answerError
+	if errors.As(err, &refused) && refused.status == http.StatusConflict {
+		return nil
+	}
+	return err
+}
+
+// stopDialling disables the outbound queues: who is inside is served, and nobody
+// else is called.
+func (c *restClient) stopDialling(ctx context.Context, queues []queue.Queue) error {
+	for _, q := range queues {
+		if !q.Type.Outbound() {
+			continue
+		}
+		if err := c.call(ctx, http.MethodPatch, fmt.Sprintf("/v1/queues/%d", q.ID), []byte(`{"enabled": false}`), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answerError is an answer that is no 2xx.
+type answerError struct {
+	request, text string
+	status        int
+}
+
+func (e *answerError) Error() string {
+	return fmt.Sprintf("%s: %d %s: %s", e.request, e.status, http.StatusText(e.status), e.text)
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/offhook/offhook/store/storetest"
 )
 
-var lastLine = regexp.MustCompile(`^demo events=(\d+) delivered=(\d+) verified=(\d+) repeated=(\d+) lost=(\d+) misordered=(\d+)$`)
+var lastLine = regexp.MustCompile(`^demo events=(\d+) delivered=(\d+) verified=(\d+) repeated=(\d+) lost=(\d+) misordered=(\d+) types=(\d+)$`)
 
 // counts reads the last line of a demo: events, delivered, verified, repeated,
-// lost, misordered.
+// lost, misordered, types.
 func counts(t *testing.T, got finished) []int {
 	t.Helper()
 	lines := strings.Split(strings.TrimRight(got.stdout, "\n"), "\n")
@@ -44,7 +44,7 @@ func TestDemoEndsWell(t *testing.T) {
 	tmp := passableTempDir(t)
 	got := runOffhook(t, []string{"TMPDIR=" + tmp}, "demo", "--for", "2s", "--speed", "4", "--seed", "3")
 	n := counts(t, got)
-	if got.code != exitDone || n[0] < 30 || n[1] != n[0] || n[2] != n[0] || n[4] != 0 || n[5] != 0 {
+	if got.code != exitDone || n[0] < 30 || n[1] != n[0] || n[2] != n[0] || n[4] != 0 || n[5] != 0 || n[6] != 8 {
 		t.Errorf("exit code %d, %v, standard error:\n%s", got.code, n, got.stderr)
 	}
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
@@ -73,7 +73,7 @@ func TestDemoOnAGivenDatabase(t *testing.T) {
 	t.Parallel()
 	env := []string{"OFFHOOK_DATABASE_URL=" + storetest.URL(t)}
 	for range 2 {
-		got := runOffhook(t, env, "demo", "--for", "1s", "--speed", "4", "--json")
+		got := runOffhook(t, env, "demo", "--for", "2s", "--speed", "4", "--json")
 		var last struct {
 			Events, Delivered, Lost int
 		}

@@ -128,13 +128,9 @@ func (v *demoView) summary(r result) {
 		return
 	}
 	v.erase()
-	fmt.Fprintf(v.w, "\n%d attempts, %d events stored in Postgres:", r.Attempts, r.Events)
-	for _, t := range queue.AttemptEvents {
-		if n := r.ByType[t]; n > 0 {
-			fmt.Fprintf(v.w, " %s %d", strings.TrimPrefix(string(t), "attempt."), n)
-		}
-	}
-	fmt.Fprintf(v.w, "\nfrom commit to receiver: median %s, slowest %s (a request that fails is tried again after a second or more)\n",
+	fmt.Fprintf(v.w, "\n%d attempts, %d events stored in Postgres, by queue type:\n", r.Attempts, r.Events)
+	r.typeCheck.print(v.w)
+	fmt.Fprintf(v.w, "from commit to receiver: median %s, slowest %s (a request that fails is tried again after a second or more)\n",
 		r.Median.Round(100*time.Microsecond), r.Slowest.Round(time.Millisecond))
 	fmt.Fprintln(v.w, r.line())
 }

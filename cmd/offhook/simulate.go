@@ -40,10 +40,9 @@ of an inbound queue come by chance, or, with --trace, as they came: a CSV with
 a header and one row a call, columns arrival_s and service_s, and, if you have
 them, patience_s and priority. A predictive, progressive or preview queue dials
 a list without an end, and --live of the calls reach a person.
-
 The figures come with the 95 % interval of their mean over the runs: a table on
-a terminal, JSON in a pipe. With --trace and --format csv every row of the trace
-comes back, in its order, with outcome and wait_s. Times: 90s, 3m or seconds.`,
+a terminal, JSON in a pipe. With --trace, --format csv gives every row back with
+outcome and wait_s. Times are 90s, 3m or plain seconds.`,
 		Example: `  offhook simulate --agents 14 --arrivals 200 --aht 3m --patience 5m
   offhook simulate --type predictive --agents 20 --live 0.25 --aht 2m --wrap-up 20
   offhook simulate --trace calls.csv --agents 4 --format csv > waits.csv`,

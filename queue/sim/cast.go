@@ -26,7 +26,34 @@ func Queues() []queue.Queue {
 
 	task := hasty("back office", queue.Task)
 	task.MaxOffers = 3
-	return []queue.Queue{sales, support, night, chat, task}
+	return append([]queue.Queue{sales, support, night, chat, task}, outbound()...)
+}
+
+// outbound are the queues that dial members of a list.
+func outbound() []queue.Queue {
+	winback := hasty("win-back", queue.Predictive)
+	winback.AMD, winback.MaxWaitSec = true, 3
+
+	renewals := hasty("renewals", queue.Progressive)
+	renewals.ProgressiveCount, renewals.AMD = 2, true
+
+	accounts := hasty("key accounts", queue.Preview)
+
+	callbacks := hasty("callbacks", queue.Offline)
+
+	reminders := hasty("reminders", queue.IVR)
+	reminders.MaxCalls, reminders.MinDurationSec, reminders.UseProcessing = 4, 2, false
+	queues := []queue.Queue{winback, renewals, accounts, callbacks, reminders}
+	for i := range queues {
+		q := &queues[i]
+		q.OriginateTimeoutSec, q.AMDTotalAnalysisMs, q.SkipDelaySec = 3, 1000, 3
+		q.MaxAttempts, q.WaitBetweenRetriesSec, q.RetryAbandonedSec = 2, 3, 4
+		q.RetryRules = []queue.RetryRule{
+			{Name: "soon again", Classes: []queue.CauseClass{queue.ClassBusy, queue.ClassRejected}, AfterSec: 2},
+			{Name: "another line", Classes: []queue.CauseClass{queue.ClassNetwork}, AfterSec: 1, Uncounted: true, OtherTrunk: true, Max: 2},
+		}
+	}
+	return queues
 }
 
 func hasty(name string, t queue.Type) queue.Queue {
@@ -61,6 +88,14 @@ func Agents(queues []queue.Queue) []queue.Agent {
 		{"Jun", []string{"support", "sales"}, 1},
 		{"Kaja", []string{"support", "web chat"}, 2},
 		{"Lars", []string{"back office", "sales"}, 1},
+		{"Mina", []string{"win-back"}, 1},
+		{"Nils", []string{"win-back"}, 1},
+		{"Olga", []string{"win-back", "renewals"}, 1},
+		{"Pavel", []string{"renewals"}, 1},
+		{"Queenie", []string{"key accounts"}, 1},
+		{"Ravi", []string{"key accounts"}, 1},
+		{"Sanna", []string{"callbacks"}, 1},
+		{"Tariq", []string{"callbacks"}, 1},
 	}
 	agents := make([]queue.Agent, 0, len(staff))
 	for i, s := range staff {

@@ -12,6 +12,10 @@ type Config struct {
 	// were saved: with their ids.
 	Queues []queue.Queue
 	Agents []queue.Agent
+	// Members are the lists of the outbound queues, as they were saved. The
+	// engine dials them by itself, except those of offline queues, whom agents
+	// pick from here.
+	Members []queue.Member
 	// Length is for how long customers come. Whoever is inside then is served.
 	Length time.Duration
 	// Speed makes people faster: 2 halves the gaps between customers, their
@@ -27,6 +31,7 @@ type Centre struct {
 	queues   map[int64]queue.Queue
 	staff    map[int64]*worker
 	contacts map[int64]*contact
+	lists    map[int64][]queue.Member // of offline queues: who is still to be picked
 	agenda   agenda
 	closing  time.Time
 }
@@ -41,6 +46,10 @@ type contact struct {
 	giveUp time.Time // when the customer has had enough of waiting
 	agent  int64     // who was offered it last
 	offer  int
+	// easy customers answer their phone, and their agents are there at once.
+	easy bool
+	// talked is set from the bridge on.
+	talked bool
 }
 
 // New returns a centre that is still closed; Open opens it.
@@ -50,10 +59,13 @@ func New(seed uint64, cfg Config) *Centre {
 	}
 	c := &Centre{
 		dice: dice{seed}, cfg: cfg,
-		queues: map[int64]queue.Queue{}, staff: map[int64]*worker{}, contacts: map[int64]*contact{},
+		queues: map[int64]queue.Queue{}, staff: map[int64]*worker{}, contacts: map[int64]*contact{}, lists: map[int64][]queue.Member{},
 	}
 	for _, q := range cfg.Queues {
 		c.queues[q.ID] = q
+	}
+	for _, m := range cfg.Members {
+		c.lists[m.QueueID] = append(c.lists[m.QueueID], m)
 	}
 	return c
 }
@@ -65,7 +77,9 @@ func (c *Centre) Open(at time.Time) {
 		c.hire(at, a)
 	}
 	for _, q := range c.cfg.Queues {
-		c.expect(at, q, 1)
+		if !q.Type.Outbound() {
+			c.expect(at, q, 1)
+		}
 	}
 }
 
@@ -100,7 +114,7 @@ func (c *Centre) Observe(events []queue.Event) {
 		switch ev := &events[i]; ev.Type {
 		case queue.EventAgentState:
 			c.agentChanged(ev)
-		case queue.EventSwitchRing, queue.EventSwitchBridge, queue.EventSwitchHangup:
+		case queue.EventSwitchDial, queue.EventSwitchRing, queue.EventSwitchBridge, queue.EventSwitchHangup:
 			c.obey(ev)
 		default:
 			c.attemptMoved(ev)
@@ -112,8 +126,11 @@ func (c *Centre) attemptMoved(ev *queue.Event) {
 	if ev.Type == queue.EventJoined {
 		if q, ours := c.queues[ev.Queue.ID]; ours {
 			ct := &contact{id: ev.AttemptID, queue: q}
+			ct.easy = ev.Variables[easyName] != ""
 			c.contacts[ct.id] = ct
-			c.arrive(ct, ev.At)
+			if !q.Type.Outbound() {
+				c.arrive(ct, ev.At)
+			}
 		}
 		return
 	}
@@ -124,11 +141,14 @@ func (c *Centre) attemptMoved(ev *queue.Event) {
 	ct.stage++
 	switch ev.Type {
 	case queue.EventOffering:
-		ct.agent, ct.offer = *ev.Listed.AgentID, ev.Ext.OfferNo
-		c.offered(ct, ev.At)
+		if ev.Listed.AgentID != nil { // in an ivr queue there is none
+			ct.agent, ct.offer = *ev.Listed.AgentID, ev.Ext.OfferNo
+			c.offered(ct, ev.At)
+		}
 	case queue.EventMissed:
 		c.wait(ct)
 	case queue.EventBridged:
+		ct.talked = true
 		c.converse(ct, ev.At)
 	case queue.EventProcessing:
 		c.process(ct, ev.At)

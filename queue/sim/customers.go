@@ -20,7 +20,11 @@ var names = [...]string{"Noor", "Oskar", "Priya", "Quentin", "Rosa", "Sami", "To
 // expect plans the n-th arrival at a queue; each arrival plans the next one,
 // until the doors close.
 func (c *Centre) expect(at time.Time, q queue.Queue, n int64) {
-	gap := time.Duration(float64(c.dice.gap(gaps[q.Type], "gap "+q.Name, n, 0)) / c.cfg.Speed)
+	wait := c.dice.gap(gaps[q.Type], "gap "+q.Name, n, 0)
+	if n == 1 {
+		wait = min(wait, gaps[q.Type]/2) // the shortest day has somebody everywhere
+	}
+	gap := time.Duration(float64(wait) / c.cfg.Speed)
 	due := at.Add(gap.Round(time.Millisecond))
 	if due.After(c.closing) {
 		return
@@ -87,7 +91,9 @@ func (c *Centre) arrive(ct *contact, at time.Time) {
 // wait plans the end of the customer's patience: callers hang up, chats are
 // closed, a task is withdrawn by whoever made it.
 func (c *Centre) wait(ct *contact) {
-	c.at(ct, ct.giveUp, c.goAway(ct))
+	if !ct.giveUp.IsZero() { // a member who has not answered yet cannot hang up
+		c.at(ct, ct.giveUp, c.goAway(ct))
+	}
 }
 
 func (c *Centre) goAway(ct *contact) queue.Command {

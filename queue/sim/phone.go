@@ -19,6 +19,8 @@ func (c *Centre) obey(ev *queue.Event) {
 	case ev.Type == queue.EventSwitchHangup:
 		c.hangUp(ev, order)
 	case !open:
+	case ev.Type == queue.EventSwitchDial:
+		c.dial(ct, order, ev.At)
 	case ev.Type == queue.EventSwitchRing:
 		c.ring(ct, ev.At)
 	case ev.Type == queue.EventSwitchBridge:
@@ -28,7 +30,14 @@ func (c *Centre) obey(ev *queue.Event) {
 
 // ring lets the agent's phone ring and leaves the rest to him.
 func (c *Centre) ring(ct *contact, at time.Time) {
-	manner := pick(c.dice, phoneManners, "phone", ct.id, int64(ct.offer))
+	table := phoneManners
+	if ct.queue.Type == queue.Preview || ct.queue.Type == queue.Offline {
+		table = previewManners
+	}
+	manner := pick(c.dice, table, "phone", ct.id, int64(ct.offer))
+	if ct.easy {
+		manner = accepts
+	}
 	if manner != busies && manner != unreachable {
 		c.later(ct, at, 20*time.Millisecond, 200*time.Millisecond, "rings", queue.SwitchReport{
 			AttemptID: ct.id, OfferNo: ct.offer, AgentID: ct.agent, Leg: queue.LegAgent, Event: queue.SwitchRinging})
@@ -51,7 +60,11 @@ var connections = []option[connection]{{90, connected}, {3, broken}, {2, silent}
 
 func (c *Centre) connect(ct *contact, at time.Time) {
 	report := queue.SwitchReport{AttemptID: ct.id, OfferNo: ct.offer, AgentID: ct.agent}
-	switch pick(c.dice, connections, "bridge", ct.id, int64(ct.offer)) {
+	how := pick(c.dice, connections, "bridge", ct.id, int64(ct.offer))
+	if ct.easy {
+		how = connected
+	}
+	switch how {
 	case connected:
 		report.Event = queue.SwitchBridged
 	case broken:

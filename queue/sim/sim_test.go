@@ -21,6 +21,7 @@ type world struct {
 	lastID  int64
 	events  []queue.Event
 	refused map[queue.Code]int
+	members []queue.Member // those on a list that the engine dials
 }
 
 func newWorld(t *testing.T, seed uint64, length time.Duration, speed float64) *world {
@@ -36,8 +37,40 @@ func newWorld(t *testing.T, seed uint64, length time.Duration, speed float64) *w
 		cfg.Agents[i].ID = w.id()
 		w.step(queue.SaveAgent{Agent: cfg.Agents[i]})
 	}
+	cfg.Members = Members(cfg.Queues, length, speed)
+	for i := range cfg.Members {
+		m := &cfg.Members[i]
+		m.ID, m.Edition = w.id(), 1
+		w.members = append(w.members, *m)
+	}
+	w.engine.Stock(1<<30, 1<<31)
 	w.centre = New(seed, cfg)
 	return w
+}
+
+// refill gives the engine what is left of the lists, as a store would.
+func (w *world) refill() {
+	w.t.Helper()
+	for _, want := range w.engine.Wants(w.now) {
+		var ready []*queue.Member
+		for i := range w.members {
+			if m := &w.members[i]; m.QueueID == want.QueueID && m.Open == 0 && m.StoppedAt.IsZero() && !m.ReadyAt.After(w.now) && len(ready) < want.Limit {
+				ready = append(ready, m)
+			}
+		}
+		w.step(queue.Load{QueueID: want.QueueID, Members: ready})
+	}
+}
+
+// close has the outbound queues dial nobody new.
+func (w *world) close() {
+	w.t.Helper()
+	for _, q := range w.engine.Queues() {
+		if q.Type.Outbound() && q.Enabled {
+			q.Enabled = false
+			w.step(queue.SaveQueue{Queue: *q})
+		}
+	}
 }
 
 func (w *world) id() int64 { w.lastID++; return w.lastID }
@@ -61,6 +94,12 @@ func (w *world) step(cmd queue.Command) {
 		return
 	}
 	w.events = append(w.events, res.Events...)
+	for _, r := range res.Changed {
+		if m, ok := r.(*queue.Member); ok {
+			i := slices.IndexFunc(w.members, func(x queue.Member) bool { return x.ID == m.ID })
+			w.members[i] = *m
+		}
+	}
 	if w.centre != nil {
 		w.centre.Observe(res.Events)
 	}
@@ -71,13 +110,18 @@ func (w *world) run(limit time.Duration) {
 	w.t.Helper()
 	w.centre.Open(w.now)
 	for end := opening.Add(limit); !w.centre.Done(w.now); {
+		if !w.now.Before(w.centre.closing) {
+			w.close()
+		} else {
+			w.refill()
+		}
 		due, ok := w.centre.NextDue()
 		deadline, running := w.engine.NextDeadline()
 		if running && (!ok || deadline.Before(due)) {
 			due, ok = deadline, true
 		}
 		if !ok || due.After(end) {
-			w.t.Fatalf("nothing more happens before %v, yet somebody is inside: %d attempts", end, len(w.engine.Attempts()))
+			w.t.Fatalf("nothing more happens before %v, yet somebody is inside: %+v", end, w.engine.Attempts()[0])
 		}
 		if due.After(w.now) {
 			w.now = due
@@ -138,6 +182,20 @@ func TestEveryPathIsReached(t *testing.T) {
 		"chat missed member_hangup", "chat leaving member_hangup_waiting", "chat leaving member_hangup_offering",
 		"chat leaving client_idle", "chat leaving agent_idle", "chat leaving dialog_idle",
 		"task missed cancelled", "task leaving withdrawn", "task leaving max_offers",
+	)
+	for _, typ := range []queue.Type{queue.Predictive, queue.Progressive, queue.Preview, queue.Offline} {
+		for _, what := range []string{
+			"joined", "offering", "bridged", "missed", "processing", "leaving", "missed timeout", "missed agent_gone",
+			"leaving reported_success", "leaving processing_timeout", "leaving busy", "leaving bad_number", "leaving network",
+		} {
+			want = append(want, string(typ)+" "+what)
+		}
+	}
+	want = append(want,
+		"switch.dial", "preview answered", "preview active", "offline answered", "offline active", "preview leaving skipped",
+		"predictive leaving machine", "predictive leaving amd_notsure", "predictive leaving amd_cancel", "predictive leaving no_agents",
+		"progressive leaving lost_race", "progressive leaving agent_no_answer", "progressive leaving member_hangup_offering",
+		"ivr joined", "ivr offering", "ivr bridged", "ivr leaving ivr_completed", "ivr leaving short_ivr", "ivr leaving reported_success",
 	)
 	for _, path := range want {
 		if seen[path] == 0 {

@@ -14,13 +14,15 @@ type worker struct {
 	shift int64
 	// lone is the agent of the night desk: more out than in.
 	lone bool
+	// picks numbers what he has taken from his list.
+	picks int64
 	// away says that he went by himself and has his return planned.
 	away bool
 }
 
 // hire has an agent log in soon and take breaks from then on.
 func (c *Centre) hire(at time.Time, a queue.Agent) {
-	w := &worker{agent: a, lone: len(a.Queues) == 1}
+	w := &worker{agent: a, lone: len(a.Queues) == 1 && c.queues[a.Queues[0]].NoAgentsSec > 0}
 	c.staff[a.ID] = w
 	c.come(w, at, 50*time.Millisecond, 800*time.Millisecond)
 }
@@ -31,6 +33,7 @@ func (c *Centre) come(w *worker, at time.Time, lo, hi time.Duration) {
 	c.turn(w, at.Add(c.span(lo, hi, "come", w.agent.ID, w.shift)), func(at time.Time) []queue.Command {
 		w.away = false
 		c.stay(w, at)
+		c.pick(w, at)
 		return []queue.Command{queue.SetAgentStatus{AgentID: w.agent.ID, Status: queue.StatusOnline}}
 	})
 }
@@ -96,6 +99,7 @@ const (
 	unreachable // calls only: his phone is not there
 	walks       // he goes on a break instead
 	customer    // the customer goes away while it rings
+	skips       // previews only: he passes the member over
 )
 
 var (
@@ -103,6 +107,8 @@ var (
 		{74, accepts}, {6, declines}, {6, ignores}, {4, busies}, {3, unreachable}, {3, walks}, {4, customer},
 	}
 	screenManners = []option[answer]{{78, accepts}, {7, declines}, {6, ignores}, {4, walks}, {5, customer}}
+	// A preview or a pick is his own to refuse; the customer knows nothing of it.
+	previewManners = []option[answer]{{72, accepts}, {10, skips}, {4, declines}, {5, ignores}, {4, busies}, {2, unreachable}, {3, walks}}
 )
 
 // offered has the agent look at a chat or a task on his screen. A call waits
@@ -120,6 +126,8 @@ func (c *Centre) respond(ct *contact, at time.Time, what answer) {
 	switch what {
 	case accepts:
 		cmd = queue.Accept{AttemptID: ct.id, AgentID: ct.agent, OfferNo: ct.offer}
+	case skips:
+		cmd = queue.Skip{AttemptID: ct.id, AgentID: ct.agent, OfferNo: ct.offer}
 	case declines:
 		cmd = queue.Decline{AttemptID: ct.id, AgentID: ct.agent, OfferNo: ct.offer}
 	case walks:

@@ -18,6 +18,7 @@ const (
 	byClientIdle  // chats: somebody stops writing
 	byAgentIdle
 	byBothIdle
+	atOnce // ivr: the member puts the phone down again
 )
 
 var endings = map[queue.Type][]option[ending]{
@@ -25,12 +26,21 @@ var endings = map[queue.Type][]option[ending]{
 	queue.Chat: {{25, byCustomer}, {35, byAgent}, {10, byEarlyReport}, {4, byOffice},
 		{10, byClientIdle}, {8, byAgentIdle}, {8, byBothIdle}},
 	queue.Task: {{84, byAgent}, {12, byEarlyReport}, {4, byOffice}},
+	queue.IVR:  {{70, byCustomer}, {20, atOnce}, {10, byEarlyReport}},
+}
+
+// endingsOf are those of the type; what is dialled for agents ends as what came in.
+func endingsOf(t queue.Type) []option[ending] {
+	if table, own := endings[t]; own {
+		return table
+	}
+	return endings[queue.Inbound]
 }
 
 // converse plans what happens between bridge and end.
 func (c *Centre) converse(ct *contact, at time.Time) {
-	how := pick(c.dice, endings[ct.queue.Type], "ending", ct.id, 0)
-	if how == byEarlyReport && !ct.queue.UseProcessing {
+	how := pick(c.dice, endingsOf(ct.queue.Type), "ending", ct.id, 0)
+	if how == byEarlyReport && !ct.queue.UseProcessing && ct.queue.Type != queue.IVR {
 		how = byAgent
 	}
 	end := at.Add(c.span(1500*time.Millisecond, 6*time.Second, "talk", ct.id, 0))
@@ -41,6 +51,8 @@ func (c *Centre) converse(ct *contact, at time.Time) {
 	switch how {
 	case byCustomer:
 		c.at(ct, end, over)
+	case atOnce:
+		c.later(ct, at, 200*time.Millisecond, time.Second, "puts down", over)
 	case byAgent:
 		c.at(ct, end, queue.Close{AttemptID: ct.id, AgentID: ct.agent})
 	case byTransfer:
@@ -50,7 +62,11 @@ func (c *Centre) converse(ct *contact, at time.Time) {
 		half := at.Add(end.Sub(at) / 2)
 		c.at(ct, half, queue.Report{AttemptID: ct.id, AgentID: ct.agent, Result: queue.ResultSuccess,
 			Variables: map[string]string{"outcome": "noted"}})
-		c.at(ct, end, queue.Close{AttemptID: ct.id, AgentID: ct.agent})
+		if ct.queue.Type == queue.IVR {
+			c.at(ct, end, over)
+		} else {
+			c.at(ct, end, queue.Close{AttemptID: ct.id, AgentID: ct.agent})
+		}
 	case byOffice:
 		c.at(ct, end, queue.Cancel{AttemptID: ct.id})
 	}
