@@ -160,6 +160,9 @@ func dialOf(m *Member, number string) Dial {
 func (s *step) openMember(m *Member, a *attempt) {
 	m = m.Clone()
 	m.Open, m.LastAttempt = a.ID, a.ID
+	for i := range m.Numbers {
+		m.Numbers[i].Forbidden = false // not stored, so that no decision may hang on it from here on
+	}
 	s.e.listed[m.ID] = m
 	s.noteMember(m)
 }

@@ -26,6 +26,9 @@ type world struct {
 	lists   []int64 // the outbound queues that members are given to
 	agents  []int64
 	known   []int64 // attempts, also some that have left
+	roster  *roster // nil = nobody is listed
+	// lastChanged are the records of the last step.
+	lastChanged []Record
 }
 
 // failer is the part of a test that a world needs.
@@ -40,6 +43,7 @@ func newWorld(rt failer, draw func(string, int) int) *world {
 		rt: rt, draw: draw, e: New(Domain{ID: 1, Namespace: UUID{9}}), now: epoch, ids: 10,
 		stored: map[Key]Record{}, witness: newWitness(),
 	}
+	w.e.UseZones(time.LoadLocation)
 	w.e.Stock(1_000_000, 2_000_000)
 	for i, t := range []Type{Inbound, Inbound, Chat, Task, Inbound, Offline, Preview, Progressive, Progressive, Predictive, IVR} {
 		q := DefaultQueue(0, fmt.Sprint("q", i), t)
@@ -87,6 +91,10 @@ func (w *world) step(cmd Command) Result {
 		before = w.view(w.e)
 	}
 	res, err := w.e.Step(w.now, WithIDs(cmd, ids...))
+	if w.roster != nil && w.roster.stale(res) { // as the desk does
+		w.e = w.fromStore()
+		res, err = w.e.Step(w.now, WithIDs(cmd, ids...))
+	}
 	if err != nil && before == nil {
 		return res
 	}
@@ -107,6 +115,7 @@ func (w *world) step(cmd Command) Result {
 			w.rt.Fatalf("not JSON: %s", ev.AppendJSON(nil))
 		}
 	}
+	w.lastChanged = res.Changed
 	for _, r := range res.Changed {
 		if a, ok := r.(*Attempt); ok {
 			if err := w.witness.moved(a); err != nil {
@@ -122,6 +131,9 @@ func (w *world) step(cmd Command) Result {
 }
 
 func (w *world) store(r Record) {
+	if w.roster != nil {
+		w.roster.store(w, r)
+	}
 	if a, ok := r.(*Attempt); ok && a.State == StateLeaving {
 		delete(w.stored, KeyOf(r))
 		return
@@ -166,25 +178,40 @@ func (w *world) view(e *Engine) []any {
 			}
 		}
 	}
-	due, ok := e.NextDeadline()
-	return append(v, due, ok)
+	for _, m := range e.Members() {
+		v = append(v, m)
+	}
+	for _, c := range e.Calendars() {
+		v = append(v, c)
+	}
+	for _, t := range e.Trunks() {
+		v = append(v, t)
+	}
+	return append(v, storedDue(e))
 }
 
 // rebuilt returns an engine made by Put alone from what is stored.
 func (w *world) rebuilt() *Engine {
-	e := New(w.e.domain)
-	var all []Record
-	for _, r := range w.stored {
-		all = append(all, r)
-	}
-	e.Put(all...)
-	e.Stock(w.e.stock, w.e.stockEnd)
+	e := w.fromStore()
 	if err := e.Check(); err != nil {
 		w.rt.Fatalf("rebuilt: %v", err)
 	}
 	if diff := difference(w.view(w.e), w.view(e)); diff != "" {
 		w.rt.Fatalf("rebuilt differs (-live +rebuilt):\n%s", diff)
 	}
+	return e
+}
+
+// fromStore returns an engine made of what is stored.
+func (w *world) fromStore() *Engine {
+	e := New(w.e.domain)
+	var all []Record
+	for _, r := range w.stored {
+		all = append(all, r)
+	}
+	e.UseZones(time.LoadLocation)
+	e.Put(all...)
+	e.Stock(w.e.stock, w.e.stockEnd)
 	return e
 }
 
