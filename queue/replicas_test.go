@@ -4,15 +4,18 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 )
 
 // TestReplicasTakeTurns: two engines share the work by chance. What one has
 // decided the other takes over by Put, as it comes back from the store; at any
-// time they are equal, and go on alike.
+// time they are equal, and go on alike. Attempts of every type are connected
+// and leave on the way.
 func TestReplicasTakeTurns(t *testing.T) {
 	t.Parallel()
+	reached := map[string]int{}
 	for seed := range uint64(12) {
 		dice := rand.New(rand.NewPCG(seed, 2))
 		w := newWorld(t, func(_ string, limit int) int { return dice.IntN(limit) })
@@ -45,5 +48,21 @@ func TestReplicasTakeTurns(t *testing.T) {
 				w.e, other = other, w.e
 			}
 		}
+		for row, n := range w.witness.moves {
+			words := strings.Fields(row)
+			reached[strings.TrimSuffix(words[0], ":")+" "+words[len(words)-1]] += n
+		}
+	}
+	changes := 0
+	for _, typ := range Built {
+		for _, event := range []string{"joined", "bridged", "leaving"} {
+			if reached[string(typ)+" "+event] == 0 {
+				t.Errorf("nothing of type %s was %s", typ, event)
+			}
+		}
+		changes += reached[string(typ)+" agent_changed"]
+	}
+	if changes == 0 {
+		t.Error("nothing was handed over")
 	}
 }
