@@ -27,9 +27,9 @@ func TestADeadHTTP2ConnectionIsReplaced(t *testing.T) {
 	cfg.RootCAs = x509.NewCertPool()
 	cfg.RootCAs.AddCert(s.Certificate())
 	d := dispatcher.New(&dispatchertest.Memory{}, cfg)
-	d.SetPing(50*time.Millisecond, 50*time.Millisecond)
+	d.SetPing(100*time.Millisecond, time.Second)
 	ep := dispatchertest.Endpoint("https://" + address)
-	ep.Timeout = 300 * time.Millisecond
+	ep.Timeout = time.Second
 	send := func() dispatcher.Try {
 		try, err := d.TestEvent(t.Context(), ep)
 		if err != nil {
