@@ -20,6 +20,8 @@ type bubble struct {
 	net *network
 	ep  dispatcher.Endpoint
 	d   *dispatcher.Dispatcher
+	// store is what the next start runs on.
+	store dispatcher.Store
 	// stop ends it, and start runs another one on the same store.
 	stop func()
 }
@@ -29,6 +31,7 @@ func newBubble(t *testing.T, change func(*dispatcher.Endpoint), answer func(n in
 	b := &bubble{t: t, m: &dispatchertest.Memory{}, net: &network{answer: answer}, ep: dispatchertest.Endpoint("https://crm.example/")}
 	change(&b.ep)
 	b.m.Create(b.ep, dispatcher.Position{})
+	b.store = b.m
 	b.start()
 	return b
 }
@@ -36,7 +39,7 @@ func newBubble(t *testing.T, change func(*dispatcher.Endpoint), answer func(n in
 func (b *bubble) start() {
 	cfg := loopback()
 	cfg.PollEvery, cfg.ReloadEvery, cfg.Jitter = time.Minute, time.Minute, func() float64 { return 0 }
-	b.d = dispatcher.New(b.m, cfg)
+	b.d = dispatcher.New(b.store, cfg)
 	b.d.SetTransport(b.net)
 	ctx, cancel := context.WithCancel(b.t.Context())
 	ended := make(chan error, 1)
