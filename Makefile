@@ -2,6 +2,8 @@
 # also need Postgres binaries on the machine (no running server, no set-up).
 
 GO      ?= go
+ROUNDS  ?= 100
+SEED    ?= 0
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # The version is stamped by hand, because the Go tool refuses to build in a
 # clone that belongs to another user when it is to read git itself.
@@ -28,8 +30,10 @@ theory: ## the engine against the Erlang formulas, in a few minutes; ORACLE=<csv
 	@mkdir -p bin && $(GO) test -buildvcs=false -c -o bin/theory.test ./queue/sim
 	@cd queue/sim && ../../bin/theory.test -theory -oracle '$(if $(ORACLE),$(abspath $(ORACLE)))'
 
-crash: ## twenty times kill -9 under 200 joins a second
-	$(GO) test -buildvcs=false -count=1 -v -run '^TestKillNine$$' ./cmd/offhook -args -kills 20
+crash: ## a hundred faults under load: kill -9 of servers and of Postgres; SEED=<n> repeats one; ROUNDS=<n>
+	@mkdir -p bin && $(GO) test -buildvcs=false -c -o bin/crash.test ./cmd/offhook
+	@cd cmd/offhook && ../../bin/crash.test -test.run '^TestOrderUnderFire$$' -test.timeout 20m -attempts 10000 -rounds $(ROUNDS) -seed $(SEED)
+	@cd cmd/offhook && ../../bin/crash.test -test.run '^TestCrash$$' -test.timeout 20m -rounds $(ROUNDS) -seed $(SEED)
 
 bench: ## what it can carry on this machine, in about five minutes
 	@GO=$(GO) ./deploy/bench.sh

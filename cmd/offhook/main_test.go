@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -25,7 +26,11 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(storetest.Main(m))
+	code := storetest.Main(m)
+	for _, v := range verdicts { // after the framework's own words
+		fmt.Println(v)
+	}
+	os.Exit(code)
 }
 
 // offhook prepares a run of the program with nothing in its environment but
@@ -36,7 +41,11 @@ func offhook(t *testing.T, env []string, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	patience := 2 * time.Minute
+	if isLongRun() {
+		patience = 20 * time.Minute
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = append([]string{actAs + "=1", "HOME=" + os.Getenv("HOME"), "PATH=" + os.Getenv("PATH")}, env...)

@@ -232,13 +232,14 @@ func TestOrderWithinAnAttempt(t *testing.T) {
 		come []delivery
 		want []bool // misordered
 	}{
-		"in order":           {[]delivery{{seq: 1}, {seq: 2, prev: 1}, {seq: 3, prev: 2}}, []bool{false, false, false}},
-		"filtered":           {[]delivery{{seq: 1}, {seq: 5, prev: 1}}, []bool{false, false}},
-		"starts late":        {[]delivery{{seq: 3}, {seq: 4, prev: 3}}, []bool{false, false}},
-		"swapped":            {[]delivery{{seq: 1}, {seq: 3, prev: 2}, {seq: 2, prev: 1}}, []bool{false, true, true}},
-		"first is missing":   {[]delivery{{seq: 2, prev: 1}}, []bool{true}},
-		"overtakes, says so": {[]delivery{{seq: 1}, {seq: 3, prev: 2, overtake: "2"}}, []bool{false, false}},
-		"two attempts":       {[]delivery{{attempt: 1, seq: 1}, {attempt: 2, seq: 1}, {attempt: 1, seq: 2, prev: 1}}, []bool{false, false, false}},
+		"in order":            {[]delivery{{seq: 1}, {seq: 2, prev: 1}, {seq: 3, prev: 2}}, []bool{false, false, false}},
+		"filtered":            {[]delivery{{seq: 1}, {seq: 5, prev: 1}}, []bool{false, false}},
+		"starts late":         {[]delivery{{seq: 3}, {seq: 4, prev: 3}}, []bool{false, false}},
+		"swapped":             {[]delivery{{seq: 1}, {seq: 3, prev: 2}, {seq: 2, prev: 1}}, []bool{false, true, true}},
+		"first is missing":    {[]delivery{{seq: 2, prev: 1}}, []bool{true}},
+		"overtakes, says so":  {[]delivery{{seq: 1}, {seq: 3, prev: 2, overtake: "2"}, {seq: 2, prev: 1}}, []bool{false, false, false}},
+		"overtakes the first": {[]delivery{{seq: 2, prev: 1, overtake: "1"}, {seq: 1}, {seq: 3, prev: 2}}, []bool{false, false, false}},
+		"two attempts":        {[]delivery{{attempt: 1, seq: 1}, {attempt: 2, seq: 1}, {attempt: 1, seq: 2, prev: 1}}, []bool{false, false, false}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,7 +67,14 @@ type receiver struct {
 	keys    []string              // none until they are known: then nothing can be verified
 	seen    *recent[string, bool] // event id → kept
 	attempt *recent[int64, int]   // attempt → sequence of its last event
+	passed  *recent[place, bool]  // what others overtook, and said so
 	stats   stats
+}
+
+// place is the place of an event in its attempt.
+type place struct {
+	attempt  int64
+	sequence int
 }
 
 // remembered is how many events and attempts a receiver knows again. A sender's
@@ -77,7 +85,8 @@ func newReceiver(secret string, fail float64, now func() time.Time) *receiver {
 	return &receiver{
 		now: now, fail: fail, keys: keys(secret),
 		seen: newRecent[string, bool](remembered), attempt: newRecent[int64, int](remembered),
-		stats: stats{ByType: map[string]int{}},
+		passed: newRecent[place, bool](remembered),
+		stats:  stats{ByType: map[string]int{}},
 	}
 }
 
@@ -141,7 +150,8 @@ func (r *receiver) judge(rec *receipt, h http.Header) {
 
 // checkOrder compares an event with the last one of its attempt.
 // Offhook-Prev-Sequence names the event that must have come before, so that a
-// filter's gaps are not mistaken for losses.
+// filter's gaps are not mistaken for losses, and Offhook-Overtakes those that
+// will come later.
 func (r *receiver) checkOrder(rec *receipt, h http.Header) {
 	if rec.Attempt == 0 || rec.Sequence == 0 {
 		return // not an event of an attempt
@@ -151,12 +161,21 @@ func (r *receiver) checkOrder(rec *receipt, h http.Header) {
 		r.stats.Attempts++
 	}
 	prev, _ := strconv.Atoi(h.Get("Offhook-Prev-Sequence"))
+	overtaken := strings.Split(h.Get("Offhook-Overtakes"), ",")
+	for _, number := range overtaken {
+		if n, err := strconv.Atoi(number); err == nil {
+			r.passed.put(place{rec.Attempt, n}, true)
+		}
+	}
+	overtakes := overtaken[0] != ""
+	late, _ := r.passed.get(place{rec.Attempt, rec.Sequence})
 	switch {
+	case late: // as announced
 	case known && rec.Sequence < last:
 		rec.Misordered = "comes after " + strconv.Itoa(last)
-	case known && prev > last && h.Get("Offhook-Overtakes") == "":
+	case known && prev > last && !overtakes:
 		rec.Misordered = "comes before " + strconv.Itoa(prev)
-	case !known && prev > 0:
+	case !known && prev > 0 && !overtakes:
 		rec.Misordered = "first of its attempt here, but not the first that was owed"
 	}
 	if rec.Misordered != "" {
