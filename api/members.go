@@ -212,9 +212,8 @@ const passedOver = 50
 func (h *handler) offlineQueues(ctx context.Context, c caller, agentID int64) ([]int64, error) {
 	var served []*queue.Queue
 	err := h.read(ctx, c, func(e *queue.Engine) {
-		agent, _ := e.Agent(agentID)
 		for _, q := range e.Queues() {
-			if agent != nil && q.Type == queue.Offline && q.Enabled && slices.Contains(agent.Queues, q.ID) {
+			if q.Type == queue.Offline && q.Enabled && e.Serves(agentID, q.ID) {
 				served = append(served, q)
 			}
 		}

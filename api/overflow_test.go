@@ -59,13 +59,18 @@ func TestCalledBack(t *testing.T) {
 func TestPlaceRegained(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	q := s.queue(map[string]any{"name": "sales", "type": "inbound", "resume_sec": 300})
+	q := s.queue(map[string]any{"name": "sales", "type": "inbound", "resume_sec": 300, "buckets": []any{map[string]any{"name": "vip"}}})
 	first := s.call(s.operator, "POST", "/v1/queues/"+q+"/attempts", `{"destination":"+12025550101"}`).want(201)
 	s.call(s.operator, "POST", "/v1/reports", `[{"attempt_id":`+first.id("attempt_id")+`,"event":"ended","leg":"member"}]`).want(200)
 	other := s.replica()
-	again := other.call(s.operator, "POST", "/v1/queues/"+q+"/attempts", `{"destination":"+12025550101"}`).want(201)
+	again := other.call(s.operator, "POST", "/v1/queues/"+q+"/attempts", `{"destination":"+12025550101","bucket":"vip","sticky_agent_id":4711}`).want(201)
 	if again.json["order_at"] != first.json["joined_at"] || again.json["joined_at"] == first.json["joined_at"] {
 		t.Errorf("he stands where he stood: %s\nnow %s", first.raw, again.raw)
+	}
+	other.call(s.operator, "POST", "/v1/attempts/"+again.id("attempt_id")+"/cancel", nil).want(200)
+	left := s.call(s.analyst, "GET", "/v1/attempts/"+again.id("attempt_id"), nil).want(200)
+	if left.json["order_at"] != first.json["joined_at"] || left.json["bucket"] != "vip" || left.json["sticky_agent_id"] != 4711.0 || left.json["sticky_until"] != nil {
+		t.Errorf("the history knows how he was placed: %s", left.raw)
 	}
 	s.call(s.admin, "PATCH", "/v1/queues/"+q, `{"resume_sec":-1}`).problem(422, "invalid").blames("/resume_sec")
 }

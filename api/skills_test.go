@@ -69,6 +69,12 @@ func TestSkillsOverREST(t *testing.T) {
 	}
 	s.call(s.operator, "POST", "/v1/queues/"+q+"/attempts", `{"destination":"e","bucket":"gold"}`).problem(422, "invalid").blames("/bucket")
 
+	list := s.queue(map[string]any{"name": "visits", "type": "offline", "skills": []any{map[string]any{"name": "german"}}})
+	s.call(s.operator, "POST", "/v1/queues/"+list+"/members", `{"numbers":[{"number":"+12025550109"}]}`).want(201)
+	if all := s.call(s.admin, "GET", "/v1/agents/"+id+"/members", nil).want(200).list(); len(all) != 1 {
+		t.Errorf("the lists from which his skill lets him pick: %v", all)
+	}
+
 	off := s.call(s.admin, "PATCH", "/v1/agents/"+id, `{"skills":[{"name":"german","enabled":false}]}`).want(200)
 	if off.at("skills", 0, "enabled") != false || off.at("skills", 0, "capacity") != 0.0 {
 		t.Errorf("skills are replaced as a whole: %s", off.raw)

@@ -41,6 +41,13 @@ func (g *agentState) in(q *queueState) *service {
 	return &g.serves[i]
 }
 
+// Serves reports whether the agent is one of those of the queue, by name or by a
+// skill. Not so when one of them is not known.
+func (e *Engine) Serves(agentID, queueID int64) bool {
+	g, q := e.agents[agentID], e.queues[queueID]
+	return g != nil && q != nil && g.in(q) != nil
+}
+
 // serve enters the agent among those of the queue, if he serves it or can do
 // what it asks for; once is enough. A nil queue has nobody.
 func (e *Engine) serve(g *agentState, q *queueState) {

@@ -92,7 +92,8 @@ member_answered_at, offering_at, agent_answered_at, bridged_at, ended_at, proces
 leaving_at, agent_id, agent_name, user_id, agent_extension, agent_channel_id, offers, misses,
 cc_result, result_reason, call_cause, call_sip_code, sip_code_source, amd_result, amd_cause,
 agent_cause, retry_at, uncounted, last_sequence, test,
-coalesce(parent_attempt_id, 0), coalesce(child_attempt_id, 0), coalesce(previous_agent_id, 0)`
+coalesce(parent_attempt_id, 0), coalesce(child_attempt_id, 0), coalesce(previous_agent_id, 0),
+coalesce(bucket, ''), sticky_agent_id, order_at`
 
 // An attempt's leaving is never recorded before its joining happened, so the
 // lower bound prunes partitions.
@@ -148,7 +149,7 @@ func (s *Store) Attempt(ctx context.Context, domainID, id int64) (*queue.Attempt
 func scanFinishedAttempt(row pgx.CollectableRow) (*queue.Attempt, error) {
 	a := queue.Attempt{State: queue.StateLeaving}
 	var variables []byte
-	var instants [10]*time.Time // in the order of the columns, without leaving_at
+	var instants [11]*time.Time // in the order of the columns, without leaving_at
 	var agent struct {
 		id                       *int64
 		name, extension, channel *string
@@ -162,13 +163,14 @@ func scanFinishedAttempt(row pgx.CollectableRow) (*queue.Attempt, error) {
 		&instants[6], &instants[7], &instants[8], &a.LeavingAt,
 		&agent.id, &agent.name, &agent.userID, &agent.extension, &agent.channel, &a.OfferNo, &a.Misses,
 		&a.Result, &reason, &cause, &code, &source, &amd, &amdCause, &agentCause,
-		&instants[9], &a.Uncounted, &a.Sequence, &a.Test, &a.ParentAttemptID, &a.ChildAttemptID, &a.PreviousAgentID)
+		&instants[9], &a.Uncounted, &a.Sequence, &a.Test, &a.ParentAttemptID, &a.ChildAttemptID, &a.PreviousAgentID,
+		&a.Bucket, &a.StickyAgentID, &instants[10])
 	if err != nil {
 		return nil, err
 	}
 	for i, p := range []*time.Time{
 		&a.DialAt, &a.MemberRingingAt, &a.MemberAnsweredAt, &a.OfferingAt, &a.AgentAnsweredAt,
-		&a.BridgedAt, &a.EndedAt, &a.ProcessingAt, &a.ReportingAt, &a.RetryAt,
+		&a.BridgedAt, &a.EndedAt, &a.ProcessingAt, &a.ReportingAt, &a.RetryAt, &a.OrderAt,
 	} {
 		*p = instant(instants[i])
 	}
