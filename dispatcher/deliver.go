@@ -23,7 +23,10 @@ func (w *worker) sendLoop() {
 		if it == nil {
 			return
 		}
-		w.finish(it, t, w.attempt(it, t))
+		try := w.attempt(it, t)
+		w.finish(it, t, &try)
+		w.d.cfg.Metrics.observe(it, &try, w.d.cfg.Now())
+		logTry(w.logger, &try)
 	}
 }
 
@@ -65,9 +68,9 @@ func (w *worker) attempt(it *item, t *target) Try {
 }
 
 // finish takes over the outcome of a try.
-func (w *worker) finish(it *item, t *target, try Try) {
+func (w *worker) finish(it *item, t *target, try *Try) {
 	now := w.d.cfg.Now()
-	v := judge(&try, Failure{Profile: t.Profile, Waits: t.Schedule, RecordedAt: it.since()}, now, w.d.cfg.Jitter())
+	v := judge(try, Failure{Profile: t.Profile, Waits: t.Schedule, RecordedAt: it.since()}, now, w.d.cfg.Jitter())
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t.URL != w.target.URL {
@@ -80,7 +83,7 @@ func (w *worker) finish(it *item, t *target, try Try) {
 	if try.State = v.state; !v.nextAt.IsZero() {
 		try.NextAt = v.nextAt.UTC().Truncate(time.Microsecond)
 	}
-	w.tries = append(w.tries, try)
+	w.tries = append(w.tries, *try)
 	w.unsaved++
 	w.carry(try.weight())
 	w.lastFailed = v.state != StateDelivered
@@ -88,12 +91,12 @@ func (w *worker) finish(it *item, t *target, try Try) {
 	w.resolve(it, v, try.NextAt, now)
 	changed := w.probe == it
 	if t.URL == w.target.URL {
-		changed = w.heed(it, &try, v, now)
+		changed = w.heed(it, try, v, now)
 	} else if changed { // nothing was found out about the new one
 		w.probe = nil
 	}
 	if v.state == StateExhausted {
-		w.tellExhausted(&try, it.tries)
+		w.tellExhausted(try, it.tries)
 	}
 	if v.gone {
 		w.switchOff(DisabledGone, nil)

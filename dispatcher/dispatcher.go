@@ -80,6 +80,7 @@ type Config struct {
 	// and 10 s.
 	PollEvery   time.Duration
 	ReloadEvery time.Duration
+	Metrics     *Metrics // nil = none
 	// LeaseTTL is how long other replicas wait for one of which they hear
 	// nothing; it says that it lives three times as often. Zero = 6 s.
 	LeaseTTL time.Duration

@@ -48,6 +48,7 @@ func (d *Dispatcher) sendByHand(ctx context.Context, t *target, m message) (Try,
 	if try.Outcome == OutcomeDelivered {
 		try.State = StateDelivered
 	}
+	logTry(d.cfg.Logger.With("endpoint", t.ID), &try)
 	// Who waited may have gone away; the outcome is known all the same.
 	late, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()

@@ -184,6 +184,9 @@ func (w *recovering) piece(ctx context.Context, tx pgx.Tx, page []queue.Event) (
 		if err := tx.QueryRow(ctx, recoverEvents, w.ref.DomainID, w.endpoint, w.at, seq, at, lane, sequence).Scan(&n); err != nil {
 			return Recovered{}, err
 		}
+		if _, err := tx.Exec(ctx, notifyEndpoints); err != nil { // whichever replica delivers to it
+			return Recovered{}, err
+		}
 		w.state.Taken += n
 	}
 	if len(events) > 0 {

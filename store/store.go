@@ -26,12 +26,16 @@ var ErrNotFound = errors.New("not found")
 
 // Store reads and writes one database. It is safe for concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
+	pool       *pgxpool.Pool
+	statements *statements // nil when the pool does not count
 }
 
 // New returns a Store on a pool whose database is migrated. Closing the pool
 // stays the caller's business.
-func New(pool *pgxpool.Pool) *Store { return &Store{pool: pool} }
+func New(pool *pgxpool.Pool) *Store {
+	counter, _ := pool.Config().ConnConfig.Tracer.(*statements)
+	return &Store{pool: pool, statements: counter}
+}
 
 // Config says how to reach the database.
 type Config struct {
@@ -53,6 +57,7 @@ func Open(ctx context.Context, cfg Config) (*pgxpool.Pool, error) {
 		c.MaxConns = cfg.MaxConns
 	}
 	c.AfterConnect = setUpSession
+	c.ConnConfig.Tracer = &statements{}
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "offhook"
 	}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/offhook/offhook/api"
 	"github.com/offhook/offhook/dispatcher"
@@ -45,6 +44,7 @@ type system struct {
 	delivery   *store.Delivery
 	desks      *desks
 	dispatcher *dispatcher.Dispatcher
+	metrics    *systemMetrics
 	notifier   *store.Notifier
 	tasks      func(context.Context) error // nil in a server that takes no commands
 	server     *api.Server
@@ -58,17 +58,19 @@ func newSystem(ctx context.Context, cfg systemConfig) (*system, error) {
 	}
 	s := &system{cfg: cfg, delivery: store.NewDelivery(cfg.db.Store, cfg.ring), notifier: cfg.db.NewNotifier()}
 	s.desks = newDesks(cfg.db.Store, cfg.logger, s.committed)
+	metrics := prometheus.NewRegistry()
+	s.metrics = newSystemMetrics(metrics, cfg.db.Store)
 	s.dispatcher = dispatcher.New(s.delivery, dispatcher.Config{
 		Instance: cfg.instance, DrainTimeout: cfg.drain,
 		Now: time.Now, Logger: cfg.logger, Guard: cfg.guard, UserAgent: "offhook/" + version,
+		Metrics: dispatcher.NewMetrics(metrics),
 	})
+	metrics.MustRegister(s.dispatcher)
 	if s.takesCommands() {
 		if err := s.desks.look(ctx); err != nil {
 			return nil, err
 		}
 	}
-	metrics := prometheus.NewRegistry()
-	metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s.server = &api.Server{Listener: cfg.listener, Logger: cfg.logger, Handler: s.handler(api.Config{
 		Store: cfg.db.Store, Delivery: s.delivery, Guard: cfg.guard, Desk: s.desks.of, Dispatcher: s.dispatcher,
 		Metrics: metrics, Checks: s.checks(), Logger: cfg.logger, Now: time.Now, Version: version,
@@ -126,7 +128,7 @@ func (s *system) Run(ctx context.Context) error {
 		return err
 	}}
 	var commands stage
-	delivery := stage{s.upkeep}
+	delivery := stage{s.upkeep, s.metrics.watch}
 	if s.takesCommands() {
 		intake = append(intake, s.tasks)
 		if s.cfg.adapters != nil {
