@@ -9,7 +9,7 @@ import (
 // The edge cases of engine.md B.10, each a transcript or several in
 // testdata/transcripts/edge, which show commands and events. Where a case goes
 // beyond the engine there is a test of the same number in queue/desk, store or
-// api. Case 19, a member who expires without an attempt, has no events.
+// api.
 
 func TestEdgeCase01AgentMisses(t *testing.T)                    { edgeCase(t, 1) }
 func TestEdgeCase02AgentPenalty(t *testing.T)                   { edgeCase(t, 2) }
@@ -29,6 +29,7 @@ func TestEdgeCase15LateCommand(t *testing.T)                    { edgeCase(t, 15
 func TestEdgeCase16UnknownAttempt(t *testing.T)                 { edgeCase(t, 16) }
 func TestEdgeCase17QueueDisabledWithMembersInside(t *testing.T) { edgeCase(t, 17) }
 func TestEdgeCase18RefusedJoin(t *testing.T)                    { edgeCase(t, 18) }
+func TestEdgeCase19ExpiredWithoutAttempt(t *testing.T)          { edgeCase(t, 19) }
 func TestEdgeCase20SameNumberTwice(t *testing.T)                { edgeCase(t, 20) }
 func TestEdgeCase21RestartOfASwitch(t *testing.T)               { edgeCase(t, 21) }
 func TestEdgeCase22ClockGoesBack(t *testing.T)                  { edgeCase(t, 22) }

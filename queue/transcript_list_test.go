@@ -49,7 +49,7 @@ func (p *play) lists(w words) Command {
 		c := Load{QueueID: p.e.QueueByName(w.bare[0]).ID}
 		for _, m := range p.list {
 			if m.QueueID == c.QueueID && m.Open == 0 && m.StoppedAt.IsZero() && !m.ReadyAt.After(p.now) {
-				c.Members = append(c.Members, m)
+				c.Members = append(c.Members, p.read(m))
 			}
 		}
 		return c
@@ -87,6 +87,15 @@ func byName[T any](all []*T, is func(*T) bool) *T {
 		return all[i]
 	}
 	return new(T)
+}
+
+// read returns a member as a reading of his list gives him.
+func (p *play) read(m *Member) *Member {
+	m = m.Clone()
+	for i := range m.Numbers {
+		m.Numbers[i].Forbidden = p.forbidden[m.Numbers[i].Number]
+	}
+	return m
 }
 
 // keepMember writes down what the engine found out of a member.

@@ -75,13 +75,15 @@ type play struct {
 	last    int64             // the attempt that commands mean
 	seen    int               // events that were shown
 	list    map[int64]*Member // the members, as a store keeps them
-	found   []*Member         // those whom attempts changed, to be shown
+	// forbidden are the numbers on the do-not-call list.
+	forbidden map[string]bool
+	found     []*Member // those whom attempts changed, to be shown
 }
 
 func newPlay(t *testing.T, valid map[EventType]*jsonschema.Schema) *play {
 	return &play{
 		centre: newCentre(t), valid: valid, witness: newWitness(), ids: map[UUID]bool{},
-		stored: map[Key]Record{}, names: map[string]string{}, list: map[int64]*Member{},
+		stored: map[Key]Record{}, names: map[string]string{}, list: map[int64]*Member{}, forbidden: map[string]bool{},
 	}
 }
 
@@ -261,6 +263,9 @@ func (p *play) rebuilt() {
 func (p *play) store(changed []Record) {
 	p.t.Helper()
 	for _, r := range changed {
+		if x, ok := r.(*Forbidden); ok {
+			p.forbidden[x.Number] = true
+		}
 		if m, ok := r.(*Member); ok {
 			p.keepMember(stored(p.t, m).(*Member))
 		}

@@ -270,8 +270,9 @@ func (p *play) dial(w words) Command {
 		id := int64(n)
 		c.MemberID = &id
 	}
+	c.Forbidden = w.has("forbidden")
 	if n := w.number("member"); n != 0 {
-		c.Member = p.list[int64(n)].Clone()
+		c.Member = p.read(p.list[int64(n)])
 	}
 	if name, until, ok := strings.Cut(w.take("not"), ","); ok {
 		sec, err := strconv.ParseFloat(until, 64)
