@@ -58,6 +58,33 @@ var talks = []tale{{
 		1.002 bridged 1 Alice
 		9.000 leaving 1 Alice success transferred ATTENDED_TRANSFER 200 derived`,
 }, {
+	name: "blind transfer into another queue",
+	script: `
+		0.300 QueueCallerJoin c=10 q=support
+		0.310 AgentCalled c=10 d=11 a=Alice
+		1.000 DialEnd c=10 d=11 DialStatus=ANSWER
+		1.001 QueueCallerLeave c=10 q=support
+		1.002 AgentConnect c=10 d=11 a=Alice HoldTime=1 RingTime=1
+		9.000 BlindTransfer TransfererUniqueid=u.11 TransfereeUniqueid=u.10 Result=Success
+		9.001 AgentComplete c=10 d=11 a=Alice HoldTime=1 TalkTime=8 Reason=transfer
+		9.002 Hangup Uniqueid=u.11 Cause=16
+		9.100 QueueCallerJoin c=10 q=billing
+		9.200 AgentCalled c=10 d=12 a=Bob
+		10.00 DialEnd c=10 d=12 DialStatus=ANSWER
+		10.00 QueueCallerLeave c=10 q=billing
+		10.01 AgentConnect c=10 d=12 a=Bob HoldTime=1 RingTime=1
+		20.00 AgentComplete c=10 d=12 a=Bob HoldTime=1 TalkTime=10 Reason=caller
+		20.01 Hangup c=10 Cause=16`,
+	want: `
+		0.300 joined 1 support
+		0.310 offering 1 Alice
+		1.002 bridged 1 Alice
+		9.001 leaving 1 Alice success transferred BLIND_TRANSFER 200 derived
+		9.100 joined 2 billing
+		9.200 offering 2 Bob
+		10.010 bridged 2 Bob
+		20.000 leaving 2 Bob success served NORMAL_CLEARING 200 derived`,
+}, {
 	name: "blind transfer by a login without channels", classes: "agent",
 	script: `
 		0.300 QueueCallerJoin c=10 q=support
