@@ -190,8 +190,10 @@ func TestPickFromTheList(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	first, second := s.list("offline"), s.list("offline")
+	s.call(s.admin, "PATCH", "/v1/queues/"+first, `{"skills":[{"name":"german"}]}`).want(200)
 	s.call(s.admin, "PATCH", "/v1/queues/"+second, `{"priority":5}`).want(200)
-	agent := s.agent("Ann", first+","+second)
+	agent := s.agent("Ann", second)
+	s.call(s.admin, "PATCH", "/v1/agents/"+agent, `{"skills":[{"name":"german","level":2}]}`).want(200)
 	s.post("/v1/queues/"+first+"/members", "application/x-ndjson", strings.Join([]string{
 		`{"name":"low","numbers":[{"number":"+491"}]}`, `{"name":"high","numbers":[{"number":"+492"}],"priority":3}`,
 		`{"name":"later","numbers":[{"number":"+493"}],"ready_at":"2099-01-01T00:00:00Z"}`,

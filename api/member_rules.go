@@ -74,8 +74,8 @@ func (r *memberRules) check(m *queue.Member) *FieldError {
 		return &FieldError{"/variables", fmt.Sprintf("the variables have more than %d bytes", maxVariables)}
 	case m.StickyAgentID != nil && !r.agents[*m.StickyAgentID]:
 		return &FieldError{"/sticky_agent_id", fmt.Sprintf("there is no agent %d", *m.StickyAgentID)}
-	case len(m.Bucket) > maxReportText:
-		return &FieldError{"/bucket", fmt.Sprintf("a bucket's name has at most %d bytes", maxReportText)}
+	case m.Bucket != "" && !slices.ContainsFunc(r.queue.Buckets, func(b queue.Bucket) bool { return b.Name == m.Bucket }):
+		return &FieldError{"/bucket", fmt.Sprintf("queue %q has no bucket %q", r.queue.Name, m.Bucket)}
 	case !r.zoneKnown(m.TimeZone):
 		return &FieldError{"/time_zone", fmt.Sprintf("%q is no time zone; write an IANA name such as Europe/Berlin", m.TimeZone)}
 	default:

@@ -183,19 +183,19 @@ func (h *handler) listAgentMembers(ctx context.Context, c caller, in *struct {
 	if _, err := h.agent(ctx, c, in.ID); err != nil {
 		return nil, err
 	}
-	queues, err := h.offlineQueues(ctx, c, in.ID)
+	agent, queues, err := h.offlineQueues(ctx, c, in.ID)
 	if err != nil {
 		return nil, err
 	}
 	now := h.cfg.Now()
 	out := &listOut[Member]{list[Member]{Data: []Member{}}}
-	for _, id := range queues {
-		found, err := h.pickable(ctx, c, desk.Ready{QueueID: id, At: now, Limit: 2*in.Limit + passedOver})
+	for _, q := range queues {
+		found, err := h.pickable(ctx, c, desk.Ready{QueueID: q.ID, At: now, Limit: 2*in.Limit + passedOver})
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range found {
-			if len(out.Body.Data) < in.Limit && pickableBy(m, in.ID, now) {
+			if len(out.Body.Data) < in.Limit && q.Admits(agent, m.Bucket) && pickableBy(m, in.ID, now) {
 				out.Body.Data = append(out.Body.Data, viewMember(m, now))
 			}
 		}
@@ -207,11 +207,13 @@ func (h *handler) listAgentMembers(ctx context.Context, c caller, in *struct {
 // the agent cannot have.
 const passedOver = 50
 
-// offlineQueues are the ids of the enabled ones that an agent serves, by falling
-// priority.
-func (h *handler) offlineQueues(ctx context.Context, c caller, agentID int64) ([]int64, error) {
-	var served []*queue.Queue
-	err := h.read(ctx, c, func(e *queue.Engine) {
+// offlineQueues are the enabled ones that an agent serves, by falling priority,
+// and the agent.
+func (h *handler) offlineQueues(ctx context.Context, c caller, agentID int64) (agent *queue.Agent, served []*queue.Queue, err error) {
+	err = h.read(ctx, c, func(e *queue.Engine) {
+		if agent, _ = e.Agent(agentID); agent == nil {
+			return // deleted a moment ago
+		}
 		for _, q := range e.Queues() {
 			if q.Type == queue.Offline && q.Enabled && e.Serves(agentID, q.ID) {
 				served = append(served, q)
@@ -219,11 +221,7 @@ func (h *handler) offlineQueues(ctx context.Context, c caller, agentID int64) ([
 		}
 	})
 	slices.SortStableFunc(served, func(a, b *queue.Queue) int { return cmp.Compare(b.Priority, a.Priority) })
-	ids := make([]int64, len(served))
-	for i, q := range served {
-		ids[i] = q.ID
-	}
-	return ids, err
+	return agent, served, err
 }
 
 // pickable reads who may be dialled now in the time zones that are open.

@@ -67,7 +67,7 @@ func TestMembersInEveryFormat(t *testing.T) {
 		"csv":       {"text/csv", "\xef\xbb\xbf" + header + "\r\n" + first + "\r\n,sip:bob@example.org,,,,,,,,,\r\n"},
 		"semicolon": {"text/csv", strings.ReplaceAll(header+"\n"+first+"\n,sip:bob@example.org,,,,,,,,,\n", ",", ";")},
 	} {
-		list := s.list("preview")
+		list := s.queue(map[string]any{"name": name, "type": "preview", "buckets": []any{map[string]any{"name": "gold"}}})
 		a := s.post("/v1/queues/"+list+"/members", c.media, c.body).want(201)
 		if a.json["added"] != 2.0 || len(a.list()) != 2 {
 			t.Fatalf("%s: %s", name, a.raw)
@@ -157,6 +157,7 @@ func TestMembersThatAreWrong(t *testing.T) {
 		`{"numbers":[{"number":"+491"}],"time_zone":"Local"}`:                                     "/time_zone",
 		`{"numbers":[{"number":"+491"}],"expires_at":"tomorrow"}`:                                 "/expires_at",
 		`{"numbers":[{"number":"+491"}],"ready_at":true}`:                                         "/ready_at",
+		`{"numbers":[{"number":"+491"}],"bucket":"gold"}`:                                         "/bucket",
 		`{"numbers":[{"number":"+491"}],"sticky_agent_id":999}`:                                   "/sticky_agent_id",
 		`{"numbers":[{"number":"+491"}],"variables":{"a":1}}`:                                     "/variables",
 		`{"numbers":[{"number":"+491"}],"variables":{"a":"` + strings.Repeat("x", 40<<10) + `"}}`: "/variables",

@@ -180,6 +180,10 @@ func (q *Queue) grade(a *Agent, bucket string) grade {
 	return g
 }
 
+// Admits reports whether the agent serves the queue's attempts of the bucket, on
+// whatever level: directly, or by a skill.
+func (q *Queue) Admits(a *Agent, bucket string) bool { return q.grade(a, bucket).ok }
+
 // group is the attempts of a queue whose buckets ask for the same skills: whoever
 // may be offered one of them may be offered all. Room has those who are reserved
 // and may have one more member dialled for them (progressive_count). Both are
