@@ -12,7 +12,7 @@ BUILD    = $(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)'
 TOOL     = $(GO) tool -modfile=deploy/tools.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test theory crash bench check build ci
+.PHONY: help demo test theory crash hostile bench check build ci
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +34,10 @@ crash: ## a hundred faults under load: kill -9 of servers and of Postgres; SEED=
 	@mkdir -p bin && $(GO) test -buildvcs=false -c -o bin/crash.test ./cmd/offhook
 	@cd cmd/offhook && ../../bin/crash.test -test.run '^TestOrderUnderFire$$' -test.timeout 20m -attempts 10000 -rounds $(ROUNDS) -seed $(SEED)
 	@cd cmd/offhook && ../../bin/crash.test -test.run '^TestCrash$$' -test.timeout 20m -rounds $(ROUNDS) -seed $(SEED)
+
+hostile: ## every kind of bad receiver there is, again and again: outcomes, records, memory and goroutines
+	@mkdir -p bin && $(GO) test -buildvcs=false -c -o bin/hostile.test ./cmd/offhook
+	@cd cmd/offhook && ../../bin/hostile.test -test.run '^TestHostile$$' -test.timeout 10m -hostile-rounds 30
 
 bench: ## what it can carry on this machine, in about five minutes
 	@GO=$(GO) ./deploy/bench.sh

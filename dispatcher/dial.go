@@ -15,6 +15,15 @@ type Resolver interface {
 	LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
+// AskDNS returns a Resolver that asks the DNS server at the address, a host and
+// a port, instead of the system's.
+func AskDNS(address string) *net.Resolver {
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, address)
+	}}
+}
+
 // How long each step towards a connection may take.
 const (
 	resolveTimeout = 5 * time.Second

@@ -19,11 +19,20 @@ func ClassifyError(err error) Outcome {
 		return dial.outcome
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return OutcomeTimeout
+	case isAlert(err):
+		return OutcomeTLS
 	case isReset(err):
 		return OutcomeReset
 	default:
 		return OutcomeProtocol
 	}
+}
+
+// isAlert reports that the other end ended TLS for a reason of its own, such as
+// that it wants a certificate: the handshake was over for us by then.
+func isAlert(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "remote error" // crypto/tls has no exported error for it
 }
 
 func isReset(err error) bool {

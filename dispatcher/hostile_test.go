@@ -69,10 +69,6 @@ func answerRaw(text string) func(net.Conn) {
 	}
 }
 
-func status(code int) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }
-}
-
 // sendOne sends one test event to the URL and returns the try.
 func sendOne(t *testing.T, url string, cfg dispatcher.Config, change func(*dispatcher.Endpoint)) dispatcher.Try {
 	t.Helper()
@@ -92,64 +88,49 @@ func sendOne(t *testing.T, url string, cfg dispatcher.Config, change func(*dispa
 	return try
 }
 
-func TestEveryOutcomeClass(t *testing.T) {
+// TestEveryRowOfTheArena sends a few requests to every kind of bad receiver: each
+// ends with the outcome of its row, and as many requests came as are on record.
+func TestEveryRowOfTheArena(t *testing.T) {
 	t.Parallel()
-	serve := func(h http.HandlerFunc) string {
-		s := httptest.NewServer(h)
-		t.Cleanup(s.Close)
-		return s.URL
-	}
-	secure := httptest.NewTLSServer(status(204)) // its certificate is not known
-	t.Cleanup(secure.Close)
-	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	closed := rawServer(t, func(net.Conn) {})
-	closedPort, _ := net.Listen("tcp", "127.0.0.1:0")
-	closedPort.Close()
-	short := func(e *dispatcher.Endpoint) { e.Timeout = 200 * time.Millisecond }
-	for name, tc := range map[string]struct {
-		url    string
-		change func(*dispatcher.Endpoint)
-		want   dispatcher.Outcome
-		status int
-	}{
-		"204":                  {serve(status(204)), nil, dispatcher.OutcomeDelivered, 204},
-		"302":                  {serve(status(302)), nil, dispatcher.OutcomeRedirect, 302},
-		"400":                  {serve(status(400)), nil, dispatcher.OutcomeRejected, 400},
-		"401":                  {serve(status(401)), nil, dispatcher.OutcomeUnauthorized, 401},
-		"410":                  {serve(status(410)), nil, dispatcher.OutcomeRefused, 410},
-		"429":                  {serve(status(429)), nil, dispatcher.OutcomeThrottled, 429},
-		"500":                  {serve(status(500)), nil, dispatcher.OutcomeUpstream, 500},
-		"503":                  {serve(status(503)), nil, dispatcher.OutcomeThrottled, 503},
-		"999":                  {rawServer(t, answerRaw("HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n")), nil, dispatcher.OutcomeHTTPError, 999},
-		"no name":              {"http://does-not.invalid/", nil, dispatcher.OutcomeDNS, 0},
-		"no port":              {"http://" + closedPort.Addr().String(), nil, dispatcher.OutcomeConnect, 0},
-		"bad cert":             {secure.URL, nil, dispatcher.OutcomeTLS, 0},
-		"no TLS":               {strings.Replace(serve(status(200)), "http", "https", 1), nil, dispatcher.OutcomeTLS, 0},
-		"closes":               {closed, nil, dispatcher.OutcomeReset, 0},
-		"closes after reading": {rawServer(t, readRequest), nil, dispatcher.OutcomeReset, 0},
-		"resets": {rawServer(t, func(c net.Conn) { readRequest(c); c.(*net.TCPConn).SetLinger(0) }),
-			nil, dispatcher.OutcomeReset, 0},
-		"not HTTP":      {rawServer(t, answerRaw("220 mail.example ESMTP\r\n")), nil, dispatcher.OutcomeProtocol, 0},
-		"half a header": {rawServer(t, answerRaw("HTTP/1.1 200 OK\r\nX-A: ")), nil, dispatcher.OutcomeReset, 0},
-		"huge headers": {rawServer(t, answerRaw("HTTP/1.1 200 OK\r\nX-A: "+strings.Repeat("x", 1<<17)+"\r\n\r\n")),
-			nil, dispatcher.OutcomeProtocol, 0},
-		"stalls":        {stallingServer(t, func(c net.Conn, end <-chan struct{}) { readRequest(c); <-end }), short, dispatcher.OutcomeTimeout, 0},
-		"never shakes":  {strings.Replace(stallingServer(t, func(_ net.Conn, end <-chan struct{}) { <-end }), "http", "https", 1), short, dispatcher.OutcomeTimeout, 0},
-		"forbidden":     {"http://169.254.169.254/latest/meta-data", nil, dispatcher.OutcomeBlocked, 0},
-		"forbidden too": {"http://10.0.0.1/", nil, dispatcher.OutcomeBlocked, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			cfg := loopback()
-			cfg.Resolver = noNames{}
-			try := sendOne(t, tc.url, cfg, tc.change)
-			if try.Outcome != tc.want || try.Status != tc.status {
-				t.Errorf("%s with status %d (%s), want %s with %d", try.Outcome, try.Status, try.Error, tc.want, tc.status)
+	arena := dispatchertest.NewArena(t)
+	cfg := loopback()
+	cfg.Resolver, cfg.RootCAs = dispatcher.AskDNS(arena.DNS), arena.CAs
+	m := &dispatchertest.Memory{}
+	d := dispatcher.New(m, cfg)
+	var group sync.WaitGroup
+	for _, row := range arena.Rows {
+		group.Go(func() {
+			ep := dispatchertest.Endpoint(row.URL + "/hook?token=hush")
+			ep.Timeout = time.Second
+			for i := range 2 {
+				try, err := d.TestEvent(t.Context(), ep)
+				if err != nil {
+					t.Errorf("%s: %v", row.Name, err)
+					continue
+				}
+				if problem := row.Judge(i, &try); problem != "" {
+					t.Errorf("%s: %s", row.Name, problem)
+				}
 			}
-			if (try.Status == 0) != (try.Error != "") {
-				t.Errorf("status %d with the error %q", try.Status, try.Error)
+			// What was read by the receiver may be fewer: not all of them read.
+			if row.Seen != nil && int(row.Seen.Load()) > len(m.Tries(ref(ep))) {
+				t.Errorf("%s: %d requests came, %d are on record", row.Name, row.Seen.Load(), len(m.Tries(ref(ep))))
 			}
 		})
+	}
+	group.Wait()
+	if len(arena.Rows) < 100 {
+		t.Errorf("only %d rows", len(arena.Rows))
+	}
+}
+
+// TestForbiddenLiterals are not even connected to.
+func TestForbiddenLiterals(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http://[::ffff:10.0.0.1]/"} {
+		if try := sendOne(t, url, loopback(), nil); try.Outcome != dispatcher.OutcomeBlocked || try.Status != 0 || try.Error == "" {
+			t.Errorf("%s: %s with status %d (%s)", url, try.Outcome, try.Status, try.Error)
+		}
 	}
 }
 

@@ -96,6 +96,22 @@ func (d *Dispatcher) released() []Lease {
 	return out
 }
 
+// vanished reports whether a worker's endpoint has no lease of ours any more.
+func (d *Dispatcher) vanished(h Holding) bool {
+	held := make(map[Ref]bool, len(h.Leases))
+	for _, l := range h.Leases {
+		held[l.Ref] = true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for ref := range d.workers {
+		if !held[ref] {
+			return true
+		}
+	}
+	return false
+}
+
 // workOn compares what we hold with the workers that run: one that lost its
 // lease is dropped, one that is more than our share ends in peace, and what we
 // hold without use is handed back. It returns the leases to work on.
@@ -109,7 +125,14 @@ func (d *Dispatcher) workOn(h Holding, active map[Ref]bool) map[Ref]Lease {
 		}
 	}
 	for ref, w := range d.workers {
-		if l, ok := held[ref]; !ok || l != w.lease {
+		switch l, ok := held[ref]; {
+		case ok && l == w.lease:
+		case !ok && !active[ref]:
+			// Its endpoint was deleted, and the lease with it: nobody else delivers,
+			// and what was sent is still to be recorded. Were it not so, the store
+			// would refuse that.
+			w.stop()
+		default:
 			w.lose()
 		}
 	}

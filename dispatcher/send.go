@@ -35,7 +35,26 @@ type sender struct {
 // failure, which would cost all other endpoints their connections.
 type transport struct{ base *http.Transport }
 
-func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t.base.RoundTrip(r) }
+// RoundTrip also hides where an answer redirects to, under a name that nobody
+// looks for: the client would give up an answer whose Location does not parse.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := t.base.RoundTrip(r)
+	if err == nil && resp.Header["Location"] != nil {
+		resp.Header[hiddenLocation] = resp.Header["Location"]
+		delete(resp.Header, "Location")
+	}
+	return resp, err
+}
+
+const hiddenLocation = "location"
+
+// showLocation undoes what RoundTrip did.
+func showLocation(h http.Header) {
+	if to := h[hiddenLocation]; to != nil {
+		h["Location"] = to
+		delete(h, hiddenLocation)
+	}
+}
 
 func newSender(cfg Config) *sender {
 	dialer := &guardedDialer{guard: cfg.Guard, resolver: cfg.Resolver, tls: &tls.Config{
@@ -99,6 +118,7 @@ func (s *sender) send(ctx context.Context, t *target, m message) Try {
 	} else {
 		try.FirstByte = time.Since(start)
 		try.Status, try.Outcome = resp.StatusCode, ClassifyStatus(resp.StatusCode)
+		showLocation(resp.Header)
 		try.Header = keepHeader(resp.Header)
 		try.Body, try.BodyTruncated = readBody(resp.Body)
 	}

@@ -238,7 +238,7 @@ func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, by By
 		return err
 	}
 	ep := dispatcher.Endpoint{ID: ref.EndpointID, DomainID: ref.DomainID}
-	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
+	err = d.inTxAgain(ctx, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, deleteEndpoint, ref.DomainID, uid).Scan(&ep.URL, &ep.Description); err != nil {
 			return notFound(err)
 		}

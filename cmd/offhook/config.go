@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -58,6 +59,7 @@ type Config struct {
 type WebhookConfig struct {
 	AllowNetworks string `split_words:"true" desc:"Networks that are blocked by default and may be reached all the same, as 10.1.0.0/16,192.168.7.0/24. Link-local, multicast and metadata addresses stay blocked."`
 	AllowHTTP     bool   `split_words:"true" default:"false" desc:"Also http targets, not only https."`
+	DNSServer     string `split_words:"true" desc:"DNS server that knows the names of targets, as 10.0.0.53:53. Unset means the system's."`
 }
 
 // RetainConfig says how long the history is kept.
@@ -127,8 +129,21 @@ func (c *Config) Validate() error {
 	if err := c.Asterisk.Validate(); err != nil {
 		return fmt.Errorf("OFFHOOK_ASTERISK: %w", err)
 	}
+	if server := c.Webhook.DNSServer; server != "" {
+		if _, err := netip.ParseAddrPort(server); err != nil {
+			return errors.New("OFFHOOK_WEBHOOK_DNS_SERVER is an address and a port, such as 10.0.0.53:53")
+		}
+	}
 	_, err := c.Webhook.guard()
 	return err
+}
+
+// resolver returns what looks up the names of targets; nil for the system's.
+func (c *WebhookConfig) resolver() dispatcher.Resolver {
+	if c.DNSServer == "" {
+		return nil
+	}
+	return dispatcher.AskDNS(c.DNSServer)
 }
 
 // guard returns the configuration as the dispatcher takes it.

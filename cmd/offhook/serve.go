@@ -57,6 +57,10 @@ func serve(cmd *cobra.Command, dev bool, role string) error {
 		}
 	}
 	logger := newLogger(cmd.ErrOrStderr(), cfg)
+	// What the libraries log on their own are lines like all others: net/http
+	// quotes receivers that say more than they should.
+	slog.SetDefault(logger)
+	slog.SetLogLoggerLevel(slog.LevelDebug)
 	guard, err := cfg.Webhook.guard()
 	if err != nil {
 		return err
@@ -98,7 +102,7 @@ func serve(cmd *cobra.Command, dev bool, role string) error {
 	}
 	sys, err := newSystem(ctx, systemConfig{
 		role: cfg.Role, instance: cfg.instance(), drain: time.Duration(cfg.DrainSec) * time.Second,
-		db: db, ring: ring, guard: guard, retain: cfg.Retain, listener: listener, logger: logger,
+		db: db, ring: ring, guard: guard, resolver: cfg.Webhook.resolver(), retain: cfg.Retain, listener: listener, logger: logger,
 		adapters: func(s *system) []func(context.Context) error { return switches(cfg, s) },
 	})
 	if err != nil {

@@ -27,6 +27,7 @@ type systemConfig struct {
 	drain    time.Duration // 0 = the dispatcher's own
 	ring     *store.KeyRing
 	guard    dispatcher.GuardConfig
+	resolver dispatcher.Resolver // nil = the system's
 	retain   RetainConfig
 	listener net.Listener
 	logger   *slog.Logger
@@ -62,7 +63,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (*system, error) {
 	s.metrics = newSystemMetrics(metrics, cfg.db.Store)
 	s.dispatcher = dispatcher.New(s.delivery, dispatcher.Config{
 		Instance: cfg.instance, DrainTimeout: cfg.drain,
-		Now: time.Now, Logger: cfg.logger, Guard: cfg.guard, UserAgent: "offhook/" + version,
+		Now: time.Now, Logger: cfg.logger, Guard: cfg.guard, Resolver: cfg.resolver, UserAgent: "offhook/" + version,
 		Metrics: dispatcher.NewMetrics(metrics),
 	})
 	metrics.MustRegister(s.dispatcher)

@@ -1,0 +1,61 @@
+package store_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/offhook/offhook/dispatcher"
+	"github.com/offhook/offhook/dispatcher/dispatchertest"
+	"github.com/offhook/offhook/store"
+	"github.com/offhook/offhook/store/storetest"
+)
+
+// TestDeletingBesideDeliveries deletes an endpoint while another transaction has
+// what hangs on it and wants the endpoint itself: Postgres ends one of the two,
+// and the deletion must not be the one that fails.
+func TestDeletingBesideDeliveries(t *testing.T) {
+	t.Parallel()
+	ctx, pool := t.Context(), storetest.New(t)
+	d := newDelivery(t, pool)
+	for range 3 {
+		ep := dispatchertest.Endpoint("https://a.example/")
+		fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, store.By{At: t0}))
+		tx, err := pool.Begin(ctx)
+		fatal(t, err)
+		// The other one is the patient one: the deletion notices first.
+		_, err = tx.Exec(ctx, `SET LOCAL deadlock_timeout = '30s'`)
+		fatal(t, err)
+		_, err = tx.Exec(ctx, `UPDATE endpoint_cursors SET paused_reason = '' WHERE endpoint_id = $1`, ep.ID[3:])
+		fatal(t, err)
+		var group sync.WaitGroup
+		group.Go(func() {
+			if err := d.DeleteEndpoint(ctx, dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}, store.By{At: t0}); err != nil {
+				t.Errorf("the deletion: %v", err)
+			}
+		})
+		waitForLock(ctx, t, tx)
+		if _, err := tx.Exec(ctx, `SELECT FROM endpoints WHERE id = $1 FOR KEY SHARE`, ep.ID[3:]); err != nil {
+			t.Errorf("the other transaction: %v", err)
+		}
+		fatal(t, tx.Commit(ctx))
+		group.Wait()
+	}
+}
+
+// waitForLock returns when somebody waits for the transaction.
+func waitForLock(ctx context.Context, t *testing.T, tx pgx.Tx) {
+	t.Helper()
+	for range 2000 {
+		var waits bool
+		fatal(t, tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))`).Scan(&waits))
+		if waits {
+			return
+		}
+		<-time.After(5 * time.Millisecond)
+	}
+	t.Fatal("nobody waits")
+}
