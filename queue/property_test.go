@@ -249,7 +249,7 @@ func TestEveryMoveIsMade(t *testing.T) {
 		ReasonBridgeFailed, ReasonCancelled, ReasonWithdrawn, ReasonMaxOffers, ReasonKeyExit, ReasonRecovered,
 		ReasonDialogIdle, ReasonIVRCompleted, ReasonShortIVR, ReasonBusy, ReasonNoAnswer, ReasonRejected,
 		ReasonUnreachable, ReasonBadNumber, ReasonNetwork, ReasonBarred, ReasonMachine, ReasonAMDNotSure,
-		ReasonAMDCancel, ReasonAgentNoAnswer, ReasonSkipped, ReasonAgentGone, ReasonAgentHangup, ReasonLostRace,
+		ReasonAMDCancel, ReasonAgentNoAnswer, ReasonSkipped, ReasonAgentGone, ReasonAgentHangup, ReasonLostRace, ReasonCallback,
 	} {
 		if reached["leaving "+string(reason)] == 0 {
 			t.Errorf("nobody left by %s", reason)
