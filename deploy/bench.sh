@@ -24,6 +24,7 @@ measure store '^BenchmarkDeliver$' 5x
 measure store '^BenchmarkLatency$' 1x
 measure store '^BenchmarkStall$' 1x
 measure store '^BenchmarkHopper$' 300x
+measure store '^BenchmarkAnalystReader$' 1x
 
 # A line of go test: name, iterations, then pairs of value and unit.
 awk '
@@ -53,6 +54,7 @@ awk '
     key("p99_ms_1", "BenchmarkLatency/endpoints=1", "p99_ms")
     key("p50_ms_5", "BenchmarkLatency/endpoints=5", "p50_ms")
     key("p99_ms_5", "BenchmarkLatency/endpoints=5", "p99_ms")
+    key("analyst_ratio", "BenchmarkAnalystReader", "ratio")
     key("stall_p99_ratio", "BenchmarkStall", "stall_p99_ratio")
     key("import_rows_per_s", "BenchmarkImport", "rows/s")
     key("hopper_ms", "BenchmarkHopper", "hopper_ms")

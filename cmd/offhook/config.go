@@ -66,6 +66,8 @@ type WebhookConfig struct {
 type RetainConfig struct {
 	Tries  time.Duration `split_words:"true" default:"720h" desc:"How long the record of every webhook request is kept."`
 	Events time.Duration `split_words:"true" default:"9600h" desc:"How long events and finished attempts are kept."`
+	Audit  time.Duration `split_words:"true" default:"9600h" desc:"How long the audit log is kept."`
+	Tasks  time.Duration `split_words:"true" default:"720h" desc:"How long tasks that have finished are shown."`
 }
 
 // ReceiveConfig is for offhook receive.
@@ -125,6 +127,10 @@ func (c *Config) Validate() error {
 		return errors.New("OFFHOOK_RETAIN_TRIES must be at least 24h")
 	case c.Retain.Events < 24*time.Hour:
 		return errors.New("OFFHOOK_RETAIN_EVENTS must be at least 24h")
+	case c.Retain.Audit < 24*time.Hour:
+		return errors.New("OFFHOOK_RETAIN_AUDIT must be at least 24h")
+	case c.Retain.Tasks < time.Hour:
+		return errors.New("OFFHOOK_RETAIN_TASKS must be at least 1h")
 	}
 	if err := c.Asterisk.Validate(); err != nil {
 		return fmt.Errorf("OFFHOOK_ASTERISK: %w", err)

@@ -20,6 +20,7 @@ it starts; several servers that start at once wait for each other.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(
+		newAnalystCommand(),
 		&cobra.Command{
 			Use:   "up",
 			Short: "Apply what is missing",

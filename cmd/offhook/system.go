@@ -175,16 +175,12 @@ func (s *system) sweep(ctx context.Context, now time.Time) error {
 	if _, err := s.delivery.DropSecrets(ctx, now); err != nil {
 		return err
 	}
-	for table, keep := range map[string]time.Duration{
-		"events": s.cfg.retain.Events, "attempts": s.cfg.retain.Events, "tries": s.cfg.retain.Tries,
-	} {
-		dropped, err := s.cfg.db.DropPartitions(ctx, table, now.Add(-keep))
-		if err != nil {
-			return err
-		}
-		if dropped > 0 {
-			s.cfg.logger.Info("dropped partitions by age", "table", table, "days", dropped)
-		}
+	dropped, err := s.cfg.db.Sweep(ctx, store.Retention(s.cfg.retain), now)
+	for table, days := range dropped {
+		s.cfg.logger.Info("dropped partitions by age", "table", table, "days", days)
+	}
+	if err != nil {
+		return err
 	}
 	return s.dropOrphans(ctx)
 }
