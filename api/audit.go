@@ -89,6 +89,8 @@ func attemptDeedOf(cmd queue.Command) (deed, bool) {
 		return attempt("renew", c.AttemptID, facts{"agent_id": c.AgentID})
 	case queue.Close:
 		return attempt("close", c.AttemptID, facts{"agent_id": c.AgentID})
+	case queue.Transfer:
+		return attempt("transfer", c.AttemptID, facts{"to_queue_id": c.ToQueueID, "to_agent_id": c.ToAgentID, "attended": c.Attended})
 	case queue.Cancel:
 		return attempt("cancel", c.AttemptID, nil)
 	default:
