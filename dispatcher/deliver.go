@@ -71,6 +71,7 @@ func (w *worker) attempt(it *item, t *target) Try {
 func (w *worker) finish(it *item, t *target, try *Try) {
 	now := w.d.cfg.Now()
 	v := judge(try, Failure{Profile: t.Profile, Waits: t.Schedule, RecordedAt: it.since()}, now, w.d.cfg.Jitter())
+	weight := try.weight()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if t.URL != w.target.URL {
@@ -85,7 +86,8 @@ func (w *worker) finish(it *item, t *target, try *Try) {
 	}
 	w.tries = append(w.tries, *try)
 	w.unsaved++
-	w.carry(try.weight())
+	w.carry(weight)
+	w.uncollected += weight
 	w.lastFailed = v.state != StateDelivered
 	w.lastDone = now
 	w.resolve(it, v, try.NextAt, now)

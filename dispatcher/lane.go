@@ -214,7 +214,12 @@ func (s *laneSet) done(it *item) {
 		s.parked--
 	}
 	it.final, it.entry, it.sending = true, nil, false
-	l.items = slices.Delete(l.items, l.at, l.at+1)
+	if l.at == 0 { // nearly always: nothing is moved
+		l.items[0] = nil
+		l.items = l.items[1:]
+	} else {
+		l.items = slices.Delete(l.items, l.at, l.at+1)
+	}
 	if len(l.items) == 0 {
 		delete(s.byKey, l.key)
 		return

@@ -40,9 +40,7 @@ func (w *worker) collect(s *Settlement) part {
 	}
 	s.Leases = append(s.Leases, w.lease)
 	p := part{worker: w, items: w.dirty, tries: len(w.tries), settled: w.settledNow()}
-	for i := range w.tries {
-		p.weight += w.tries[i].weight()
-	}
+	p.weight, w.uncollected = w.uncollected, 0
 	s.Tries = append(s.Tries, w.tries...)
 	w.tries, w.dirty = nil, nil
 	for _, it := range p.items {

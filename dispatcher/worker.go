@@ -81,6 +81,7 @@ type worker struct {
 	unclaim     bool     // the store is to lower its claimed mark to pos
 	lowered     bool     // and has not answered yet
 	weight      int64    // of the outcomes that are not stored
+	uncollected int64    // of that, what the settler has not got
 	off         string   // the reason to disable the endpoint for
 	unsaved     int      // outcomes that are not stored
 	settled     Position // as stored
