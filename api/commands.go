@@ -47,11 +47,18 @@ type Report struct {
 	Result    queue.CCResult    `json:"cc_result,omitempty" enum:"success,cancel,abandoned" doc:"success when absent."`
 	KeepOpen  bool              `json:"keep_open,omitempty" doc:"Save the form only; the attempt goes on."`
 	Variables map[string]string `json:"variables,omitempty" maxProperties:"200" doc:"Laid over those of the attempt."`
+	RetryAt   *time.Time        `json:"retry_at,omitempty" doc:"Outbound queues, with cc_result abandoned: when the member is tried again; by the retry rules when absent."`
+	Stop      bool              `json:"stop,omitempty" doc:"Outbound queues: the member is not tried again, whatever the retry rules say."`
 }
 
 // Holder is the body of what the agent who holds an attempt asks for.
 type Holder struct {
 	AgentID int64 `json:"agent_id,omitempty" minimum:"1" doc:"If given, must be the agent who holds the attempt."`
+}
+
+// Cancel is the body that ends an attempt, which may be absent.
+type Cancel struct {
+	Keep bool `json:"keep,omitempty" doc:"Outbound queues: the member stays on his list, ready at once, and the attempt does not count. Else he is not tried again."`
 }
 
 type attemptCreated struct {
@@ -188,6 +195,7 @@ func (h *handler) report(ctx context.Context, c caller, in *struct {
 	}
 	cmd := queue.Report{
 		AttemptID: in.ID, AgentID: b.AgentID, Result: b.Result, KeepOpen: b.KeepOpen, Variables: b.Variables,
+		RetryAt: utc(b.RetryAt), Stop: b.Stop,
 	}
 	out, err := h.command(ctx, c, in.ID, cmd)
 	var closed *closedError
@@ -227,8 +235,11 @@ func (h *handler) close(ctx context.Context, c caller, in *struct {
 	return h.command(ctx, c, in.ID, queue.Close{AttemptID: in.ID, AgentID: in.Body.agent()})
 }
 
-func (h *handler) cancel(ctx context.Context, c caller, in *AttemptPath) (*attemptOut, error) {
-	return h.command(ctx, c, in.ID, queue.Cancel{AttemptID: in.ID})
+func (h *handler) cancel(ctx context.Context, c caller, in *struct {
+	AttemptPath
+	Body *Cancel
+}) (*attemptOut, error) {
+	return h.command(ctx, c, in.ID, queue.Cancel{AttemptID: in.ID, Keep: in.Body != nil && in.Body.Keep})
 }
 
 func (b *Holder) agent() int64 {

@@ -20,6 +20,14 @@ func TestDialOverREST(t *testing.T) {
 		t.Errorf("accepted: %s", accepted.raw)
 	}
 
+	s.call(s.operator, "POST", "/v1/reports", `{"attempt_id":`+id+`,"leg":"member","event":"ended","cause":"USER_BUSY"}`).want(200)
+	left := s.call(s.operator, "POST", "/v1/attempts/"+id+"/report", `{"cc_result":"abandoned","retry_at":"2126-01-01T00:00:00Z"}`).want(422)
+	left.blames("/retry_at")
+	left = s.call(s.operator, "POST", "/v1/attempts/"+id+"/report", `{"cc_result":"abandoned","stop":true}`).want(200)
+	if left.json["retry_at"] != nil || left.json["result_reason"] != "reported_abandoned" {
+		t.Errorf("reported with stop: %s", left.raw)
+	}
+
 	predictive := s.queue(map[string]any{"name": "campaign", "type": "predictive"})
 	dialing := s.call(s.operator, "POST", "/v1/queues/"+predictive+"/attempts", `{"destination":"+12025550124"}`).want(201)
 	if dialing.json["state"] != "dialing" {

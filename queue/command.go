@@ -151,7 +151,12 @@ type Close struct {
 
 // Cancel ends an attempt in any state: result cancel, reason cancelled, or
 // withdrawn for a task that nobody accepted.
-type Cancel struct{ AttemptID int64 }
+type Cancel struct {
+	AttemptID int64
+	// Keep: the member of an outbound queue stays on his list, ready at once, and
+	// the attempt does not count; else he is stopped.
+	Keep bool
+}
 
 // SetAgentStatus is a login, a logout or a pause. While the agent is in a
 // conversation or processing it waits until that attempt has left. Refused:

@@ -95,7 +95,7 @@ func (s *step) cancel(c Cancel) error {
 		return err
 	}
 	s.res.Attempt = &a.Attempt
-	end := ending{result: ResultCancel, reason: ReasonCancelled}
+	end := ending{result: ResultCancel, reason: ReasonCancelled, kept: c.Keep}
 	switch {
 	case a.Queue.Type == Task && a.BridgedAt.IsZero():
 		end.reason = ReasonWithdrawn

@@ -235,7 +235,7 @@ func (p *play) translate(w words) Command {
 	case "close":
 		return Close{AttemptID: p.attempt(w), AgentID: p.named(w.take("agent"))}
 	case "cancel":
-		return Cancel{AttemptID: p.attempt(w)}
+		return Cancel{AttemptID: p.attempt(w), Keep: w.has("keep")}
 	case "transfer":
 		return p.transfer(w)
 	case "switch":
