@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/dispatcher/dispatchertest"
 	"github.com/offhook/offhook/queue"
@@ -94,6 +96,8 @@ func TestAFailingFilterIsLogged(t *testing.T) {
 	attempts(m, 1, 2, 3, time.Now())
 	cfg := loopback()
 	cfg.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	registry := prometheus.NewRegistry()
+	cfg.Metrics = dispatcher.NewMetrics(registry)
 	run(t, m, cfg)
 	other.eventually("the others", func() bool { return other.distinct() == 6 })
 	settledAt(t, m, ep, 6)
@@ -101,6 +105,15 @@ func TestAFailingFilterIsLogged(t *testing.T) {
 	waitFor(t, "the log line", nil, func() bool { return strings.Contains(log.String(), "the filter fails at events") })
 	if text := log.String(); strings.Contains(text, "spring") || !strings.Contains(text, fmt.Sprintf("endpoint=%s", ep.ID)) {
 		t.Errorf("the log: %s", text)
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if n := f.GetMetric()[0].GetCounter().GetValue(); f.GetName() == "offhook_webhook_filter_failures_total" && n != 4 {
+			t.Errorf("%v failures are counted, want 4", n)
+		}
 	}
 	if m, err := ep.Matcher(); err != nil || m.Wants(&queue.Event{DomainID: 1, Type: queue.EventMissed}) {
 		t.Errorf("an event without variables: %v", err)

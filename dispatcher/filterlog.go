@@ -8,9 +8,21 @@ const filterLogEvery = time.Minute
 // filterLog remembers what was said of a filter's failures. It belongs to the
 // goroutine that reads.
 type filterLog struct {
-	match *Matcher
-	told  int64
-	next  time.Time
+	match   *Matcher
+	counted int64
+	told    int64
+	next    time.Time
+}
+
+// count returns how many failures there are that were not counted.
+func (l *filterLog) count(m *Matcher) int64 {
+	if l.match != m {
+		*l = filterLog{match: m}
+	}
+	n, _ := m.Failures()
+	fresh := n - l.counted
+	l.counted = n
+	return fresh
 }
 
 // check returns how many failures there are to tell of, and what the last one
@@ -28,8 +40,9 @@ func (l *filterLog) check(m *Matcher, now time.Time) (fresh int64, last string) 
 	return fresh, last
 }
 
-// tellOfFilter logs that the endpoint's filter fails at events.
+// tellOfFilter counts and logs that the endpoint's filter fails at events.
 func (w *worker) tellOfFilter(t *target) {
+	w.d.cfg.Metrics.filterFailed(w.filterLog.count(t.match))
 	if fresh, last := w.filterLog.check(t.match, w.d.cfg.Now()); fresh > 0 {
 		w.logger.Warn("the filter fails at events, which are not sent", "events", fresh, "last", last)
 	}

@@ -16,6 +16,7 @@ type Metrics struct {
 	delivery  prometheus.Histogram
 	request   prometheus.Histogram
 	overtakes prometheus.Counter
+	filters   prometheus.Counter
 }
 
 // latencies are the buckets of what should take milliseconds and may take days.
@@ -42,12 +43,22 @@ func NewMetrics(registry prometheus.Registerer) *Metrics {
 		overtakes: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "offhook_webhook_overtakes_total", Help: "Requests that went before a stuck event of their attempt.",
 		}),
+		filters: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "offhook_webhook_filter_failures_total", Help: "Events that an endpoint did not get because its filter could not be worked out.",
+		}),
 	}
 	for _, o := range Outcomes {
 		m.tries.WithLabelValues(string(o)) // a rate needs its zero
 	}
-	registry.MustRegister(m.tries, m.first, m.delivery, m.request, m.overtakes)
+	registry.MustRegister(m.tries, m.first, m.delivery, m.request, m.overtakes, m.filters)
 	return m
+}
+
+// filterFailed takes over how many events a filter failed at; nil takes nothing.
+func (m *Metrics) filterFailed(events int64) {
+	if m != nil {
+		m.filters.Add(float64(events))
+	}
 }
 
 // observe takes over a try that ended at the instant; nil takes nothing.
