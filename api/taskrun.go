@@ -138,7 +138,8 @@ func (r *taskRunner) guarded(ctx context.Context, j *job) (err error) {
 	own, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	var beat sync.WaitGroup
-	beat.Go(func() { r.hold(own, j.task, end) })
+	claimed := j.task // the work writes into j.task
+	beat.Go(func() { r.hold(own, claimed, end) })
 	defer beat.Wait()
 	defer end(nil)
 	defer func() {
