@@ -1,14 +1,9 @@
 package api
 
 import (
-	"context"
-	"fmt"
-	"net/http"
-
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/offhook/offhook/queue"
-	"github.com/offhook/offhook/store"
 )
 
 // Calendar says when the queues that have it are open.
@@ -45,9 +40,7 @@ type NewCalendar Calendar
 
 // TransformSchema makes everything but the name optional.
 func (NewCalendar) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	delete(s.Properties, "id")
-	s.Required = []string{"name"}
-	return s
+	return namedOnly(s, "name")
 }
 
 // CalendarChange is the body that changes a calendar.
@@ -55,153 +48,35 @@ type CalendarChange Calendar
 
 // TransformSchema makes everything optional.
 func (CalendarChange) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
-	delete(s.Properties, "id")
-	s.Required = nil
-	return s
-}
-
-type calendarOut struct{ Body Calendar }
-
-type calendarCreated struct {
-	Location string `header:"Location"`
-	Body     Calendar
-}
-
-// CalendarPath names a calendar in a path.
-type CalendarPath struct {
-	ID int64 `path:"id" minimum:"1" doc:"The calendar."`
+	return namedOnly(s)
 }
 
 func (h *handler) calendarRoutes() {
-	register(h, operation{
-		method: http.MethodGet, path: "/v1/calendars", id: "listCalendars", tag: tagDialling, role: store.RoleAnalyst,
-		summary: "List calendars", doc: "In the order of their ids.",
-	}, h.listCalendars)
-	register(h, operation{
-		method: http.MethodPost, path: "/v1/calendars", id: "createCalendar", tag: tagDialling, role: store.RoleAdmin,
-		status: http.StatusCreated, conflicts: true, summary: "Create a calendar",
-		doc: "A queue has it by `calendar_id`. Its hours are times on the wall of its zone, so they move with the summer time.",
-	}, h.createCalendar)
-	register(h, operation{
-		method: http.MethodGet, path: "/v1/calendars/{id}", id: "readCalendar", tag: tagDialling, role: store.RoleAnalyst,
-		summary: "Read a calendar",
-	}, h.readCalendar)
-	register(h, operation{
-		method: http.MethodPatch, path: "/v1/calendars/{id}", id: "changeCalendar", tag: tagDialling, role: store.RoleAdmin,
-		conflicts: true, summary: "Change a calendar",
-		doc: "Only the fields in the body change; `weekly` and `exceptions` are replaced as a whole.",
-	}, h.changeCalendar)
-	register(h, operation{
-		method: http.MethodDelete, path: "/v1/calendars/{id}", id: "deleteCalendar", tag: tagDialling, role: store.RoleAdmin,
-		conflicts: true, summary: "Delete a calendar", doc: "Refused with in_use while a queue has it.",
-	}, h.deleteCalendar)
-}
-
-func (h *handler) listCalendars(ctx context.Context, c caller, in *Page) (*listOut[Calendar], error) {
-	var found []*queue.Calendar
-	if err := h.read(ctx, c, func(e *queue.Engine) { found = e.Calendars() }); err != nil {
-		return nil, err
-	}
-	some, next, err := pageByID(found, *in, "cal", func(x *queue.Calendar) int64 { return x.ID })
-	if err != nil {
-		return nil, err
-	}
-	out := &listOut[Calendar]{list[Calendar]{Data: []Calendar{}, NextCursor: next}}
-	for _, x := range some {
-		out.Body.Data = append(out.Body.Data, viewCalendar(x))
-	}
-	return out, nil
-}
-
-func (h *handler) createCalendar(ctx context.Context, c caller, in *struct {
-	Body    NewCalendar
-	RawBody []byte
-}) (*calendarCreated, error) {
-	var x Calendar
-	if err := overlay(in.RawBody, &x); err != nil {
-		return nil, err
-	}
-	saved, err := h.saveCalendar(ctx, c, x)
-	if err != nil {
-		return nil, err
-	}
-	return &calendarCreated{Location: location("calendars", saved.ID), Body: *saved}, nil
-}
-
-func (h *handler) readCalendar(ctx context.Context, c caller, in *CalendarPath) (*calendarOut, error) {
-	x, err := h.calendar(ctx, c, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	return &calendarOut{*x}, nil
-}
-
-func (h *handler) changeCalendar(ctx context.Context, c caller, in *struct {
-	CalendarPath
-	Body    CalendarChange
-	RawBody []byte
-}) (*calendarOut, error) {
-	h.settings.Lock()
-	defer h.settings.Unlock()
-	if err := h.catchUp(ctx, c); err != nil {
-		return nil, err
-	}
-	x, err := h.calendar(ctx, c, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	if in.Body.Weekly != nil {
-		x.Weekly = nil // else parts of the old ones would shine through
-	}
-	if in.Body.Exceptions != nil {
-		x.Exceptions = nil
-	}
-	if err := overlay(in.RawBody, x); err != nil {
-		return nil, err
-	}
-	x.ID = in.ID
-	if x, err = h.saveCalendar(ctx, c, *x); err != nil {
-		return nil, err
-	}
-	return &calendarOut{*x}, nil
-}
-
-func (h *handler) deleteCalendar(ctx context.Context, c caller, in *CalendarPath) (*struct{}, error) {
-	_, err := h.do(ctx, c, queue.RemoveCalendar{ID: in.ID})
-	return nil, err
-}
-
-// calendar reads one calendar of the caller's domain.
-func (h *handler) calendar(ctx context.Context, c caller, id int64) (*Calendar, error) {
-	var x *queue.Calendar
-	found, err := h.find(ctx, c, func(e *queue.Engine) bool {
-		x = e.Calendar(id)
-		return x != nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, problem(queue.CodeUnknownCalendar, fmt.Sprintf("No calendar %d is visible with this key.", id))
-	}
-	v := viewCalendar(x)
-	return &v, nil
-}
-
-// saveCalendar creates or changes a calendar and returns it as the engine keeps
-// it.
-func (h *handler) saveCalendar(ctx context.Context, c caller, x Calendar) (*Calendar, error) {
-	result, err := h.do(ctx, c, queue.SaveCalendar{Calendar: x.calendar()})
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range result.Changed {
-		if saved, ok := r.(*queue.Calendar); ok {
-			v := viewCalendar(saved)
-			return &v, nil
-		}
-	}
-	return h.calendar(ctx, c, x.ID) // nothing changed
+	settingsRoutes(h, settings[queue.Calendar, Calendar, NewCalendar, CalendarChange]{
+		one: "calendar", many: "calendars", unknown: queue.CodeUnknownCalendar,
+		id:   func(x *queue.Calendar) int64 { return x.ID },
+		all:  (*queue.Engine).Calendars,
+		find: (*queue.Engine).Calendar,
+		view: viewCalendar,
+		drop: func(x *Calendar, field string) {
+			switch field {
+			case "weekly":
+				x.Weekly = nil
+			case "exceptions":
+				x.Exceptions = nil
+			}
+		},
+		save: func(x Calendar, id int64) queue.Command {
+			x.ID = id
+			return queue.SaveCalendar{Calendar: x.calendar()}
+		},
+		remove: func(id int64) queue.Command { return queue.RemoveCalendar{ID: id} },
+		docs: settingsDocs{
+			create: "A queue has it by `calendar_id`. Its hours are times on the wall of its zone, so they move with the summer time.",
+			change: "Only the fields in the body change; `weekly` and `exceptions` are replaced as a whole.",
+			remove: "Refused with in_use while a queue has it.",
+		},
+	}, "Calendar")
 }
 
 func (x *Calendar) calendar() queue.Calendar {
