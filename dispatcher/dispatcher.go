@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -204,18 +203,6 @@ func (d *Dispatcher) wake(domain int64) {
 // Reload makes the Dispatcher read the endpoints again, soon: after one was
 // created, changed, enabled, disabled or deleted.
 func (d *Dispatcher) Reload() { signal(d.reload) }
-
-// Probe returns nil while Run looks after its endpoints, be they none.
-func (d *Dispatcher) Probe(context.Context) error {
-	last := d.lastTurn.Load()
-	if last == 0 {
-		return errors.New("deliveries have not begun")
-	}
-	if silent := d.cfg.Now().Sub(time.Unix(0, last)); silent > 3*d.cfg.LeaseTTL {
-		return fmt.Errorf("the endpoints were last looked after %v ago", silent.Round(time.Second))
-	}
-	return nil
-}
 
 // Run delivers to its share of the endpoints until ctx ends: every replica that
 // runs on the same store has one. Then it starts no more requests, waits for
