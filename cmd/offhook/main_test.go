@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 // offhook prepares a run of the program with nothing in its environment but
 // what is given.
-func offhook(t *testing.T, env []string, args ...string) *exec.Cmd {
+func offhook(t testing.TB, env []string, args ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -64,12 +64,12 @@ type finished struct {
 	stdout, stderr string
 }
 
-func runOffhook(t *testing.T, env []string, args ...string) finished {
+func runOffhook(t testing.TB, env []string, args ...string) finished {
 	t.Helper()
 	return wait(t, offhook(t, env, args...))
 }
 
-func wait(t *testing.T, cmd *exec.Cmd) finished {
+func wait(t testing.TB, cmd *exec.Cmd) finished {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -73,7 +73,7 @@ wait $! || true
 }
 
 // freeAddress returns an address of loopback that was free a moment ago.
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -27,7 +27,7 @@ type runningServer struct {
 }
 
 // startServer starts a server on a free port and returns when it serves.
-func startServer(t *testing.T, env []string, args ...string) *runningServer {
+func startServer(t testing.TB, env []string, args ...string) *runningServer {
 	t.Helper()
 	env = append([]string{"OFFHOOK_LISTEN=127.0.0.1:0", "OFFHOOK_LOG_FORMAT=json"}, env...)
 	s := &runningServer{cmd: offhook(t, env, append([]string{"serve"}, args...)...), logs: make(chan string, 1)}
