@@ -272,11 +272,7 @@ func (d *Dispatcher) supervise(ctx, late context.Context) {
 			}
 		}
 		if held, err := d.hold(ctx); err == nil {
-			if d.vanished(held) { // deleted, or taken by others: only the endpoints tell
-				if fresh, err := d.active(ctx); err == nil {
-					subs = fresh
-				}
-			}
+			subs = d.sinceHolding(ctx, subs, held)
 			d.reconcile(ctx, subs, held, start)
 		} else if errors.Is(err, ErrSuperseded) {
 			d.superseded()

@@ -96,6 +96,19 @@ func (d *Dispatcher) released() []Lease {
 	return out
 }
 
+// sinceHolding returns the endpoints as they are after a beat, if they need be
+// known: when a lease is gone, they tell whether its endpoint was deleted, or is
+// somebody else's now.
+func (d *Dispatcher) sinceHolding(ctx context.Context, subs []Subscription, h Holding) []Subscription {
+	if !d.vanished(h) {
+		return subs
+	}
+	if fresh, err := d.active(ctx); err == nil {
+		return fresh
+	}
+	return subs // as if it were somebody else's, which is the safe belief
+}
+
 // vanished reports whether a worker's endpoint has no lease of ours any more.
 func (d *Dispatcher) vanished(h Holding) bool {
 	held := make(map[Ref]bool, len(h.Leases))
