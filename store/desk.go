@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/queue/desk"
@@ -21,6 +23,8 @@ func (s *Store) DeskLog(domainID int64) desk.Log {
 type deskLog struct {
 	store  *Store
 	domain int64
+	// place is where the domain's row was last; see lock.
+	place atomic.Pointer[pgtype.TID]
 }
 
 // rollbackWait bounds the tidying after an error, which may come from a context
@@ -51,7 +55,7 @@ func (l *deskLog) Load(ctx context.Context) (desk.Snapshot, error) {
 // commit. Reading what others changed and COPY, for large batches, add one each.
 func (l *deskLog) Update(ctx context.Context, have desk.Head, step func(desk.Snapshot) (desk.Batch, error)) error {
 	err := l.onConn(ctx, func(conn *pgx.Conn) error {
-		snap, err := l.head(ctx, conn, "BEGIN", lockHead)
+		snap, place, err := l.lock(ctx, conn)
 		if err != nil {
 			return err
 		}
@@ -67,7 +71,7 @@ func (l *deskLog) Update(ctx context.Context, have desk.Head, step func(desk.Sna
 		if err != nil {
 			return err
 		}
-		return l.write(ctx, conn, snap.Head, batch)
+		return l.write(ctx, conn, place, snap.Head, batch)
 	})
 	if err != nil {
 		return fmt.Errorf("update domain %d: %w", l.domain, err)
@@ -98,7 +102,7 @@ func (l *deskLog) onConn(ctx context.Context, f func(*pgx.Conn) error) error {
 const (
 	beginReading = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`
 	readHead     = `SELECT namespace, head_seq, head_recorded_at, version FROM domains WHERE id = $1`
-	lockHead     = readHead + ` FOR NO KEY UPDATE`
+	lockHead     = readHead + ` FOR NO KEY UPDATE` // of who does so now and then
 )
 
 // head opens a transaction and reads the domain's row, in one round trip.
@@ -115,6 +119,42 @@ func (l *deskLog) head(ctx context.Context, conn *pgx.Conn, begin, read string) 
 	}
 	snap.Head.RecordedAt = instant(recordedAt)
 	return snap, nil
+}
+
+const (
+	lockByID    = `SELECT namespace, head_seq, head_recorded_at, version, ctid FROM domains WHERE id = $1 FOR NO KEY UPDATE`
+	lockByPlace = `SELECT namespace, head_seq, head_recorded_at, version, ctid FROM domains WHERE ctid = $2 AND id = $1 FOR NO KEY UPDATE`
+)
+
+// lock opens a transaction and locks the domain's row, in one round trip when
+// the row is where we left it. Every batch makes a new version of that row;
+// while somebody holds a snapshot none of them can go, and to find the last one
+// by its key would be to walk over all. So it is looked for at its place, and by
+// its key only when another replica, or a notice, has moved it.
+func (l *deskLog) lock(ctx context.Context, conn *pgx.Conn) (desk.Snapshot, pgtype.TID, error) {
+	snap := desk.Snapshot{Domain: queue.Domain{ID: l.domain}}
+	var recordedAt *time.Time
+	var place pgtype.TID
+	scan := func(row pgx.Row) error {
+		return row.Scan((*[16]byte)(&snap.Domain.Namespace), &snap.Head.Seq, &recordedAt, &snap.Head.Version, &place)
+	}
+	batch := &pgx.Batch{}
+	batch.Queue("BEGIN")
+	known := l.place.Load()
+	if known != nil {
+		batch.Queue(lockByPlace, l.domain, *known).QueryRow(scan)
+	} else {
+		batch.Queue(lockByID, l.domain).QueryRow(scan)
+	}
+	err := conn.SendBatch(ctx, batch).Close()
+	if known != nil && errors.Is(err, pgx.ErrNoRows) {
+		err = scan(conn.QueryRow(ctx, lockByID, l.domain))
+	}
+	if err != nil {
+		return desk.Snapshot{}, place, fmt.Errorf("read the head: %w", notFound(err))
+	}
+	snap.Head.RecordedAt = instant(recordedAt)
+	return snap, place, nil
 }
 
 // takeIDs advances the sequence by a whole block. The lock makes reading and

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/queue/desk"
@@ -19,11 +20,20 @@ import (
 // pipeline, even though it costs a round trip of its own (measured).
 const copyFrom = 16
 
+// Divides by zero when the row is not there, which cannot be while we hold its
+// lock: in a pipeline only an error keeps the commit from following.
+const moveHeadAt = `
+WITH moved AS (
+    UPDATE domains SET head_seq = $2, head_recorded_at = $3, version = $4 WHERE ctid = $5 AND id = $1 RETURNING ctid AS place
+)
+SELECT (SELECT place FROM moved), 1 / (SELECT count(*) FROM moved)`
+
+// moveHead is for who does not know the row's place.
 const moveHead = `UPDATE domains SET head_seq = $2, head_recorded_at = $3, version = $4 WHERE id = $1`
 
 // write stores the batch and commits, or rolls back when there is nothing to
 // store.
-func (l *deskLog) write(ctx context.Context, conn *pgx.Conn, before desk.Head, b desk.Batch) error {
+func (l *deskLog) write(ctx context.Context, conn *pgx.Conn, place pgtype.TID, before desk.Head, b desk.Batch) error {
 	if b.Head.Version == before.Version {
 		if len(b.Events)+len(b.Changed) > 0 {
 			return errors.New("write a batch: it changes something but not the version")
@@ -56,11 +66,13 @@ func (l *deskLog) write(ctx context.Context, conn *pgx.Conn, before desk.Head, b
 	batch := &pgx.Batch{}
 	w.queue(batch)
 	queueNotes(batch, l.domain, b.Notes)
-	batch.Queue(moveHead, l.domain, b.Head.Seq, null(b.Head.RecordedAt), b.Head.Version)
+	batch.Queue(moveHeadAt, l.domain, b.Head.Seq, null(b.Head.RecordedAt), b.Head.Version, place).QueryRow(
+		func(row pgx.Row) error { return row.Scan(&place, nil) })
 	batch.Queue("COMMIT")
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("write a batch: %w", err)
 	}
+	l.place.Store(&place)
 	return nil
 }
 

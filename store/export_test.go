@@ -28,3 +28,9 @@ func PageArgs(f TryFilter, domainID int64, endpointID string) []any {
 	}
 	return f.args(domainID, id)
 }
+
+// How a desk locks its domain's row.
+const (
+	LockByPlace = lockByPlace
+	LockByID    = lockByID
+)
