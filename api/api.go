@@ -77,6 +77,7 @@ type Config struct {
 type handler struct {
 	cfg     Config
 	huma    huma.API
+	router  chi.Router
 	keys    *keyring
 	metrics httpMetrics
 	tasks   *taskRunner
@@ -112,12 +113,13 @@ func New(cfg Config) *API {
 		keys:    &keyring{store: cfg.Store, now: cfg.Now, keys: map[[32]byte]heldKey{}},
 		metrics: newHTTPMetrics(cfg.Metrics),
 	}
+	h.router = router
 	h.tasks = newTaskRunner(cfg, h.taskKinds())
 	router.Use(h.observe, h.catch)
 	router.NotFound(notFound)
 	router.MethodNotAllowed(methodNotAllowed(router))
 	h.huma = humachi.New(router, h.describe())
-	h.huma.UseMiddleware(h.authorize, h.wellFormed)
+	h.huma.UseMiddleware(h.authorize, h.wellFormed, h.idempotent)
 
 	h.queueRoutes()
 	h.agentRoutes()

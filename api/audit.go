@@ -18,6 +18,7 @@ import (
 func (h *handler) by(ctx context.Context, c caller, before, after any) store.By {
 	return store.By{
 		At: h.cfg.Now(), KeyID: c.key, KeyName: c.name, Role: c.role, RequestID: requestID(ctx), Before: before, After: after,
+		Once: onceOf(ctx),
 	}
 }
 
@@ -110,7 +111,7 @@ func saving(id int64) string {
 func (h *handler) clerk(ctx context.Context, c caller, cmd queue.Command) *desk.Clerk {
 	d, ok := deedOf(cmd)
 	if !ok {
-		return nil
+		return marking(ctx, cmd)
 	}
 	var before any
 	look := func(e *queue.Engine) { before = settingsIn(e, d) }
@@ -132,14 +133,14 @@ func (h *handler) clerk(ctx context.Context, c caller, cmd queue.Command) *desk.
 			h.cfg.Logger.ErrorContext(ctx, "render an audit note", "request_id", requestID(ctx), "error", err)
 		}
 		if d.name == "" && string(was) == "{}" && string(is) == "{}" {
-			return desk.Note{}, false // saved as it was
+			return desk.Note{Once: onceOf(ctx), Kind: d.kind}, onceOf(ctx).Set() // saved as it was
 		}
 		if d.name == "" {
 			d.name = strconv.FormatInt(id, 10)
 		}
 		return desk.Note{
 			KeyID: c.key, KeyName: c.name, Role: string(c.role), RequestID: requestID(ctx),
-			Action: d.action, Kind: d.kind, ObjectID: d.name, Before: was, After: is,
+			Action: d.action, Kind: d.kind, ObjectID: d.name, Before: was, After: is, Once: onceOf(ctx),
 		}, true
 	}
 	return &desk.Clerk{Look: look, Note: note}

@@ -23,6 +23,8 @@ const (
 	CodeMethodNotAllowed Code = "method_not_allowed"
 	CodeAttemptClosed    Code = "attempt_closed"
 	CodeChanged          Code = "changed_meanwhile"
+	CodeKeyInUse         Code = "idempotency_key_in_use"
+	CodeAnswerLost       Code = "answer_lost"
 	CodeTooLarge         Code = "too_large"
 	CodeMediaType        Code = "unsupported_media_type"
 	CodeInternal         Code = "internal"
@@ -62,6 +64,8 @@ var meanings = map[Code]meaning{
 	queue.CodeNotReady:        {http.StatusConflict, "The member may not be dialled now"},
 	queue.CodeNoLine:          {http.StatusConflict, "No line is free"},
 	CodeChanged:               {http.StatusConflict, "Somebody else changed it at the same time"},
+	CodeKeyInUse:              {http.StatusConflict, "The first request with this Idempotency-Key is still under way"},
+	CodeAnswerLost:            {http.StatusConflict, "It was done before, but the answer is lost"},
 	CodeTooLarge:              {http.StatusRequestEntityTooLarge, "The body is too large"},
 	CodeMediaType:             {http.StatusUnsupportedMediaType, "The body must be application/json"},
 	queue.CodeInvalid:         {http.StatusUnprocessableEntity, "The request cannot be carried out as it stands"},
@@ -97,11 +101,14 @@ func (h *handler) translate(ctx context.Context, err error) *Problem {
 	case errors.Is(err, store.ErrNotFound):
 		return problem(CodeNotFound, "No such thing is visible with this key.")
 	case errors.Is(err, context.Canceled) && ctx.Err() != nil:
+		doubtful(ctx)
 		return problem(CodeUnavailable, "The request was given up by its client.")
 	case errors.Is(err, context.DeadlineExceeded):
+		doubtful(ctx)
 		h.cfg.Logger.WarnContext(ctx, "answer in time", "request_id", requestID(ctx), "error", err)
 		return problem(CodeUnavailable, "It took too long. Whether a change was stored is not known.")
 	default:
+		doubtful(ctx)
 		h.cfg.Logger.ErrorContext(ctx, "carry out request", "request_id", requestID(ctx), "error", err)
 		return problem(CodeUnavailable, "The database cannot be reached or refuses. Nothing was acknowledged.")
 	}

@@ -47,6 +47,8 @@ func problem(code Code, detail string) *Problem {
 		Detail: detail, Code: code, Errors: []FieldError{},
 	}
 	switch code {
+	case CodeKeyInUse:
+		p.header = http.Header{"Retry-After": {"1"}}
 	case CodeUnavailable:
 		p.header = http.Header{"Retry-After": {strconv.Itoa(retryAfterSec)}}
 	case CodeUnauthenticated:

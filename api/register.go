@@ -57,11 +57,15 @@ func register[I, O any](h *handler, op operation, f func(context.Context, caller
 	o := huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, DefaultStatus: op.status,
 		Summary: op.summary, Description: op.doc, Tags: []string{op.tag},
-		Metadata: map[string]any{"role": op.role}, MaxBodyBytes: op.maxBody,
+		Metadata:         map[string]any{"role": op.role, "patience": op.patience, "upload": op.upload != nil},
+		MaxBodyBytes:     op.maxBody,
 		SkipValidateBody: op.raw, Errors: op.errors(reflect.TypeFor[I]()),
 	}
 	if o.MaxBodyBytes == 0 {
 		o.MaxBodyBytes = defaultMaxBody
+	}
+	if op.method == http.MethodPost {
+		o.Parameters = []*huma.Param{idempotencyParam}
 	}
 	if op.role != "" {
 		o.Security = []map[string][]string{{"key": {string(op.role)}}}
@@ -96,7 +100,7 @@ func (op operation) errors(input reflect.Type) []int {
 	if body || raw || op.upload != nil {
 		list = append(list, http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
-	if op.conflicts {
+	if op.conflicts || op.method == http.MethodPost {
 		list = append(list, http.StatusConflict)
 	}
 	for i := range input.NumField() {

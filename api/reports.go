@@ -127,7 +127,7 @@ func (h *handler) takeReports(ctx context.Context, c caller, in *struct {
 	}
 	ctx, cancel := context.WithTimeout(ctx, h.cfg.Patience)
 	defer cancel()
-	answers, err := d.DoAll(ctx, commands)
+	answers, err := d.DoNoted(ctx, commands, marking(ctx, nil))
 	if err != nil {
 		return nil, err
 	}

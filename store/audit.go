@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,9 @@ type By struct {
 	// when there is none, or nothing to show. Of two only the members that
 	// differ are kept.
 	Before, After any
+	// Once, if set, is the claim of the request's Idempotency-Key. It is marked in
+	// the transaction of the change, which fails when the claim is lost.
+	Once desk.Once
 
 	action, kind, id string
 }
@@ -67,6 +71,12 @@ func audit(ctx context.Context, tx pgx.Tx, domainID int64, by By) error {
 	if err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}
+	if !by.Once.Set() {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, markClaims, domainID, [][]byte{by.Once.Key[:]}, [][]byte{by.Once.Token[:]}, []string{by.kind}, []string{by.id}); err != nil {
+		return overtaken(fmt.Errorf("mark the idempotency key: %w", err))
+	}
 	return nil
 }
 
@@ -93,6 +103,8 @@ FROM unnest($2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $
 
 // queueNotes adds the rows of what a desk's commands changed to its batch.
 func queueNotes(batch *pgx.Batch, domainID int64, notes []desk.Note) {
+	queueClaims(batch, domainID, notes)
+	notes = slices.DeleteFunc(slices.Clone(notes), func(n desk.Note) bool { return n.Action == "" })
 	if len(notes) == 0 {
 		return
 	}

@@ -70,7 +70,7 @@ func (l *deskLog) write(ctx context.Context, conn *pgx.Conn, place pgtype.TID, b
 		func(row pgx.Row) error { return row.Scan(&place, nil) })
 	batch.Queue("COMMIT")
 	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("write a batch: %w", err)
+		return overtaken(fmt.Errorf("write a batch: %w", err))
 	}
 	l.place.Store(&place)
 	return nil

@@ -175,6 +175,9 @@ func (s *system) sweep(ctx context.Context, now time.Time) error {
 	if _, err := s.delivery.DropSecrets(ctx, now); err != nil {
 		return err
 	}
+	if _, err := s.delivery.DropIdempotency(ctx, now); err != nil {
+		return err
+	}
 	dropped, err := s.cfg.db.Sweep(ctx, store.Retention(s.cfg.retain), now)
 	for table, days := range dropped {
 		s.cfg.logger.Info("dropped partitions by age", "table", table, "days", days)

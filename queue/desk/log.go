@@ -49,6 +49,10 @@ type Note struct {
 	// Before and After are JSON objects with what differs; nil when there is
 	// nothing to show.
 	Before, After []byte
+	// Once, if set, is the claim under which the request is carried out. The
+	// claim is marked with Kind and ObjectID in the transaction, which fails
+	// when it is not in force any more. A note without an Action marks only.
+	Once Once
 }
 
 // Clerk writes the note about the commands of one request. Both run within the

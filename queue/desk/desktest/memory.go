@@ -24,6 +24,7 @@ type Memory struct {
 	left    []*queue.Attempt
 	notes   []desk.Note
 	nextID  int64
+	once    map[[32]byte][16]byte // which claim has had an effect
 	fail    func(commit bool) error
 }
 
@@ -36,7 +37,7 @@ type row struct {
 
 // NewMemory returns an empty log of domain 1.
 func NewMemory() *Memory {
-	return &Memory{domain: queue.Domain{ID: 1, Namespace: queue.UUID{7}}, records: map[queue.Key]row{}, members: map[int64]*queue.Member{}, nextID: 1}
+	return &Memory{domain: queue.Domain{ID: 1, Namespace: queue.UUID{7}}, records: map[queue.Key]row{}, members: map[int64]*queue.Member{}, once: map[[32]byte][16]byte{}, nextID: 1}
 }
 
 // Events returns all events so far.
@@ -82,6 +83,9 @@ func (m *Memory) Update(_ context.Context, have desk.Head, step func(desk.Snapsh
 		return err
 	}
 	if err := m.stale(batch); err != nil {
+		return err
+	}
+	if err := m.claim(batch.Notes); err != nil {
 		return err
 	}
 	m.write(batch)
@@ -130,7 +134,11 @@ func (m *Memory) since(version int64, gone bool) desk.Snapshot {
 func (m *Memory) write(b desk.Batch) {
 	m.head = b.Head
 	m.events = append(m.events, b.Events...)
-	m.notes = append(m.notes, b.Notes...)
+	for _, n := range b.Notes {
+		if n.Action != "" {
+			m.notes = append(m.notes, n)
+		}
+	}
 	for _, r := range b.Changed {
 		key, kept := queue.KeyOf(r), row{version: b.Head.Version}
 		switch r := r.(type) {
@@ -153,6 +161,22 @@ func (m *Memory) write(b desk.Batch) {
 		}
 		m.records[key] = kept
 	}
+}
+
+// claim marks the claims of the notes. The first one to have an effect is in
+// force here; a store knows when another has taken over before that.
+func (m *Memory) claim(notes []desk.Note) error {
+	for _, n := range notes {
+		if token, taken := m.once[n.Once.Key]; n.Once.Set() && taken && token != n.Once.Token {
+			return desk.ErrOvertaken
+		}
+	}
+	for _, n := range notes {
+		if n.Once.Set() {
+			m.once[n.Once.Key] = n.Once.Token
+		}
+	}
+	return nil
 }
 
 func copyRecord(r queue.Record) queue.Record {
