@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -49,13 +50,28 @@ func newCrashSite(t *testing.T, rnd *rand.Rand, commands bool) *crashSite {
 	shared := []string{"OFFHOOK_DATABASE_URL=" + s.url, "OFFHOOK_KEY_RING=" + store.NewKeyRingText("k"),
 		"OFFHOOK_WEBHOOK_ALLOW_HTTP=true", "OFFHOOK_WEBHOOK_ALLOW_NETWORKS=127.0.0.0/8"}
 	for i := range 3 {
-		r := &crashReplica{env: append([]string{"OFFHOOK_LISTEN=" + freeAddress(t), fmt.Sprint("OFFHOOK_INSTANCE=", i)}, shared...)}
+		r := &crashReplica{env: append([]string{"OFFHOOK_LISTEN=" + steadyAddress(t), fmt.Sprint("OFFHOOK_INSTANCE=", i)}, shared...)}
 		if !commands || i == 2 {
 			r.args = []string{"--role", "dispatch"}
 		}
 		s.replicas = append(s.replicas, r)
 	}
 	return s
+}
+
+// steadyAddress is one that a replica can take again after it was down: outside
+// the range from which the system gives ports to connections.
+func steadyAddress(t *testing.T) string {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", 10_000+rand.IntN(20_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
+	}
+	t.Fatal("no free port between 10000 and 30000")
+	return ""
 }
 
 func (s *crashSite) startPostgres() {

@@ -216,6 +216,16 @@ func openLock(path string) (*os.File, error) {
 	return file, nil
 }
 
+// unlock gives back a lock that nobody else needs any more. Closing the file
+// would not do: a process that we are just forking, for whatever purpose, has it
+// open too until it executes its program, and the lock would last as long.
+func unlock(lock *os.File) error {
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_UN); err != nil {
+		return errors.Join(fmt.Errorf("unlock %s: %w", lock.Name(), err), lock.Close())
+	}
+	return lock.Close()
+}
+
 // ownFolder makes a folder of the account's that nobody else may enter. One
 // that is there must be just that: its name can be guessed.
 func ownFolder(dir string, acc account) error {

@@ -338,7 +338,7 @@ func (s *Server) halt() error {
 // moment, and the lock that they inherited says when the last is gone.
 func (s *Server) release() error {
 	if s.exitErr == nil {
-		return errors.Join(s.folder.removeSocket(), s.folder.lock.Close())
+		return errors.Join(s.folder.removeSocket(), unlock(s.folder.lock))
 	}
 	if err := s.folder.lock.Close(); err != nil {
 		return fmt.Errorf("release the data folder: %w", err)
@@ -348,7 +348,7 @@ func (s *Server) release() error {
 	for {
 		lock, err := openLock(s.folder.lock.Name())
 		if err == nil {
-			return errors.Join(s.folder.removeSocket(), lock.Close())
+			return errors.Join(s.folder.removeSocket(), unlock(lock))
 		}
 		select {
 		case <-ctx.Done():

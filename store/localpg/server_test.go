@@ -275,6 +275,41 @@ func TestServerDiesOnItsOwn(t *testing.T) {
 	}
 }
 
+// TestAChildBeingForkedDoesNotKeepTheFolder: between its fork and its exec a
+// process that somebody else starts here has our lock open, too.
+func TestAChildBeingForkedDoesNotKeepTheFolder(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*Server) error{
+		"stopped": func(*Server) error { return nil },
+		"killed": func(s *Server) error {
+			err := syscall.Kill(s.PID(), syscall.SIGKILL)
+			<-s.Done()
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := tempDir(t)
+			s := start(t, dir)
+			child, err := syscall.Dup(int(s.folder.lock.Fd()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if name == "killed" { // then the lock says when the last process is gone
+				time.AfterFunc(100*time.Millisecond, func() { syscall.Close(child) })
+			} else {
+				defer syscall.Close(child)
+			}
+			if err := errors.Join(end(s), s.Stop()); err != nil {
+				t.Fatal(err)
+			}
+			if err := Remove(dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestBrokenDataSaysWhy(t *testing.T) {
 	t.Parallel()
 	dir := tempDir(t)
