@@ -14,10 +14,10 @@ import (
 const signOfLife = `
 UPDATE replicas SET expires_at = now() + $2::interval WHERE number = $1 RETURNING number`
 
-// Dead is who was silent for too long, and whose session is gone: a process that
+// Dead is who was silent for too long, or whose session is gone: a process that
 // is killed takes it along. But when Postgres itself was restarted, or our own
-// session was lost, those of others were lost too, and they have a moment to
-// come back before we believe it.
+// session was lost, nobody could say that he lives and the sessions of others
+// were lost too: they have a moment to come back before we believe it.
 const isDead = `
     number <> $1
     AND pg_postmaster_start_time() < now() - interval '2 seconds'
