@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -163,13 +162,15 @@ func everybodyLeft(events []queue.Event) bool {
 	return open == 0
 }
 
-// recordedTries reads every try of an endpoint. The last outcomes may still be
-// on their way into the table, so it waits until two readings agree.
-func recordedTries(t *testing.T, d *store.Delivery, ref dispatcher.Ref) map[seenRequest]int {
+// recordedTries reads every try of an endpoint, and what came of it. The last
+// outcomes may still be on their way into the table, so it waits until two
+// readings agree.
+func recordedTries(t *testing.T, d *store.Delivery, ref dispatcher.Ref) map[seenRequest][]dispatcher.Try {
 	t.Helper()
-	var last []seenRequest
+	last := -1
 	for {
-		recorded := map[seenRequest]int{}
+		recorded := map[seenRequest][]dispatcher.Try{}
+		n := 0
 		filter := store.TryFilter{Limit: 1000}
 		for {
 			page, err := d.Tries(t.Context(), ref, filter)
@@ -177,18 +178,19 @@ func recordedTries(t *testing.T, d *store.Delivery, ref dispatcher.Ref) map[seen
 				t.Fatal(err)
 			}
 			for _, try := range page {
-				recorded[seenRequest{queue.EventID(try.EventID), try.Number}]++
+				n++
+				request := seenRequest{queue.EventID(try.EventID), try.Number}
+				recorded[request] = append(recorded[request], dispatcher.Try{Outcome: try.Outcome, Status: try.Status, StartedAt: try.StartedAt})
 			}
 			if len(page) < filter.Limit {
 				break
 			}
 			filter.Before = store.CursorOf(page[len(page)-1])
 		}
-		keys := slices.Collect(maps.Keys(recorded))
-		if len(last) == len(keys) {
+		if n == last {
 			return recorded
 		}
-		last = keys
+		last = n
 		<-time.After(300 * time.Millisecond)
 	}
 }
