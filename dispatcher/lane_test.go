@@ -34,7 +34,7 @@ func TestLanes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		wait := time.Duration(rapid.IntRange(0, 2).Draw(t, "order wait")) * 4 * time.Second
-		m := &laneModel{t: t, set: newLaneSet(wait), now: noon, lanes: map[string][]*item{}}
+		m := &laneModel{t: t, set: newLaneSet(wait), now: noon, lanes: map[string][]*item{}, probed: map[*item]bool{}}
 		t.Repeat(map[string]func(*rapid.T){
 			"add":     func(t *rapid.T) { m.add(fmt.Sprint("lane", rapid.IntRange(1, 4).Draw(t, "lane"))) },
 			"take":    func(*rapid.T) { m.take() },
@@ -61,7 +61,7 @@ type laneModel struct {
 	lanes map[string][]*item // what is open of each
 	busy  []*item
 	// probed were sent whether their turn had come or not.
-	probed *item
+	probed map[*item]bool
 }
 
 func (m *laneModel) add(key string) {
@@ -92,7 +92,7 @@ func (m *laneModel) take() {
 	if fmt.Sprint(it.overtaken()) != fmt.Sprint(before) {
 		m.t.Fatalf("%d says that it overtakes %v, and does overtake %v", it.pos.Seq, it.overtaken(), before)
 	}
-	if !it.claimed || it.entry == nil || it.final || it.nextAt.After(m.now) && it != m.probed {
+	if !it.claimed || it.entry == nil || it.final || it.nextAt.After(m.now) && !m.probed[it] {
 		m.t.Fatalf("taken: %+v", it)
 	}
 	if len(before) > 0 && m.now.Sub(it.heldSince) < 4*time.Second {
@@ -129,7 +129,7 @@ func (m *laneModel) fetch(good bool) { m.got(m.set.fetch(m.now, 3), good) }
 
 func (m *laneModel) got(items []*item, good bool) {
 	for _, it := range items {
-		if !it.parked || it.sending || it.nextAt.After(m.now) && it != m.probed {
+		if !it.parked || it.sending || it.nextAt.After(m.now) && !m.probed[it] {
 			m.t.Fatalf("fetched before its time: %+v", it)
 		}
 	}
@@ -149,13 +149,14 @@ func (m *laneModel) probe() {
 	if len(items) == 0 {
 		return
 	}
-	m.probed = items[0]
+	oldest := items[0]
+	m.probed[oldest] = true
 	for _, lane := range m.lanes {
 		if len(lane) == 0 || lane[0].lane.state == laneBusy || lane[0].lane.state == laneFetching {
 			continue
 		}
-		if lane[0].parked && lane[0].pos.Seq < m.probed.pos.Seq && lane[0].lane.state == laneWaiting {
-			m.t.Fatalf("%d is fetched, and %d is older", m.probed.pos.Seq, lane[0].pos.Seq)
+		if lane[0].parked && lane[0].pos.Seq < oldest.pos.Seq && lane[0].lane.state == laneWaiting {
+			m.t.Fatalf("%d is fetched, and %d is older", oldest.pos.Seq, lane[0].pos.Seq)
 		}
 	}
 	m.got(items, true)
