@@ -45,8 +45,8 @@ type Config struct {
 	LogFormat        string     `split_words:"true" default:"auto" desc:"text, json, or auto: text on a terminal and JSON elsewhere."`
 
 	// For commands that talk to a server.
-	URL    string `split_words:"true" desc:"Server that offhook replay feeds, as http://host:8080. Unset means http://127.0.0.1:8080."`
-	APIKey string `split_words:"true" secret:"true" desc:"Its API key, of the role operator."`
+	URL    string `split_words:"true" desc:"Server that the clients of the command line (queues, events, endpoints, replay …) talk to, as http://host:8080. Unset means http://127.0.0.1:8080."`
+	APIKey string `split_words:"true" secret:"true" desc:"Key that they show it; it needs the role that the work asks for, operator for replay."`
 
 	Webhook  WebhookConfig
 	Retain   RetainConfig

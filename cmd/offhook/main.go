@@ -62,6 +62,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 }
 
+// serverGroup is what works without a running server, in the list of commands.
+const serverGroup = "program"
+
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "offhook",
@@ -76,7 +79,11 @@ Start with 'offhook demo': it needs nothing but Postgres binaries.`,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(
+	root.AddGroup(
+		&cobra.Group{ID: serverGroup, Title: "The program:"},
+		&cobra.Group{ID: shellGroup, Title: "Clients of a running server:"},
+	)
+	own := []*cobra.Command{
 		newDemoCommand(),
 		newServeCommand(),
 		newSimulateCommand(),
@@ -88,7 +95,14 @@ Start with 'offhook demo': it needs nothing but Postgres binaries.`,
 		newDomainsCommand(),
 		newConfigCommand(),
 		newVersionCommand(),
-	)
+	}
+	for _, cmd := range own {
+		cmd.GroupID = serverGroup
+	}
+	root.AddCommand(own...)
+	root.AddCommand(newShellCommands()...)
+	root.SetHelpCommandGroupID(serverGroup)
+	root.SetCompletionCommandGroupID(serverGroup)
 	return root
 }
 

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// shellClient talks to the server of OFFHOOK_URL for a person or a script.
+type shellClient struct {
+	base, key string
+	http      *http.Client
+}
+
+// defaultServer is where `serve` listens when nothing is configured.
+const defaultServer = "http://127.0.0.1:8080"
+
+// answerPatience is how long a server may take to begin its answer: a test of
+// an endpoint takes up to thirty seconds, an import of a file a minute.
+const answerPatience = 2 * time.Minute
+
+// newShellClient reads where the server is; given goes before OFFHOOK_URL.
+func newShellClient(given string) (*shellClient, error) {
+	cfg, err := loadConfig()
+	if err != nil {
+		return nil, err
+	}
+	base, name := given, "--server"
+	if base == "" {
+		base, name = cfg.URL, "OFFHOOK_URL"
+	}
+	if base == "" {
+		base = defaultServer
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, usageError{fmt.Errorf("%s must be a URL such as %s", name, defaultServer)}
+	}
+	if cfg.APIKey == "" {
+		return nil, errors.New("the server wants an API key: set OFFHOOK_API_KEY\n" +
+			"  serve --dev prints one at its first start; 'offhook keys create --role admin' makes one")
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.ResponseHeaderTimeout = answerPatience
+	return &shellClient{base: strings.TrimRight(base, "/"), key: cfg.APIKey, http: &http.Client{Transport: transport}}, nil
+}
+
+// body is what a request carries; the zero value is nothing.
+type body struct {
+	media string
+	r     io.Reader
+}
+
+func jsonBody(v any) (body, error) {
+	b, err := json.Marshal(v)
+	return body{"application/json", bytes.NewReader(b)}, err
+}
+
+// do makes a request and returns the answer's body. Anything but 2xx is a
+// *refusal.
+func (c *shellClient) do(ctx context.Context, method, path string, b body) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, c.base+path, b.r)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.key)
+	req.Header.Set("User-Agent", "offhook/"+version)
+	if b.media != "" {
+		req.Header.Set("Content-Type", b.media)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, &unreachable{c.base, err}
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, &unreachable{c.base, err}
+	}
+	if resp.StatusCode/100 == 2 {
+		return answer, nil
+	}
+	r := &refusal{Status: resp.StatusCode, request: method + " " + path}
+	if json.Unmarshal(answer, r) != nil || r.Title == "" {
+		r.Title = http.StatusText(resp.StatusCode)
+		r.Detail = strings.TrimSpace(string(answer[:min(len(answer), 200)]))
+	}
+	r.Status = resp.StatusCode
+	return nil, r
+}
+
+// unreachable is a server that does not answer.
+type unreachable struct {
+	base string
+	err  error
+}
+
+func (e *unreachable) Unwrap() error { return e.err }
+
+func (e *unreachable) Error() string {
+	var call *url.Error
+	cause := e.err
+	if errors.As(cause, &call) {
+		cause = call.Err
+	}
+	return fmt.Sprintf("reach the server %s: %v\n  is 'offhook serve' running there? OFFHOOK_URL says which server is asked", e.base, cause)
+}
+
+// refusal is the problem document of an answer that is no success.
+type refusal struct {
+	Title, Detail, Code string
+	Status              int
+	Errors              []struct{ Pointer, Detail string }
+	RequestID           string `json:"request_id"`
+
+	request string
+}
+
+// passing reports whether the same request may succeed a little later.
+func (e *refusal) passing() bool { return e.Status >= 500 || e.Status == http.StatusTooManyRequests }
+
+// Error says what was wrong, with which field, and what to do.
+func (e *refusal) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Title)
+	if len(e.Errors) == 0 && e.Detail != "" && e.Detail != e.Title {
+		fmt.Fprintf(&b, ": %s", e.Detail)
+	}
+	for _, f := range e.Errors {
+		fmt.Fprintf(&b, "\n  %s: %s", f.Pointer, f.Detail)
+	}
+	path, _, _ := strings.Cut(e.request, "?")
+	fmt.Fprintf(&b, "\n  (%s, %d %s", path, e.Status, e.Code)
+	if e.RequestID != "" {
+		fmt.Fprintf(&b, ", request %s in the server's log", e.RequestID)
+	}
+	b.WriteString(")")
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		b.WriteString("\n  OFFHOOK_API_KEY is not a key of this server: 'offhook keys list' shows which are")
+	case e.Status == http.StatusForbidden:
+		b.WriteString("\n  the key in OFFHOOK_API_KEY needs a higher role: 'offhook keys create --role …' makes another")
+	case e.Status == http.StatusServiceUnavailable:
+		b.WriteString("\n  nothing was acknowledged: try again in a moment")
+	}
+	return b.String()
+}
+
+// page is one answer of a list.
+type page struct {
+	Data       []json.RawMessage `json:"data"`
+	NextCursor *string           `json:"next_cursor"`
+}
+
+// list asks for one page.
+func (c *shellClient) list(ctx context.Context, path string, query url.Values) (page, error) {
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	answer, err := c.do(ctx, http.MethodGet, path, body{})
+	if err != nil {
+		return page{}, err
+	}
+	var p page
+	if err := json.Unmarshal(answer, &p); err != nil {
+		return page{}, fmt.Errorf("read the answer to GET %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// maxPage is the most that a list answers at once.
+const maxPage = 250
+
+// all hands the pages of a list to each, up to limit entries; 0 = all of them.
+// It reports whether there is more.
+func (c *shellClient) all(ctx context.Context, path string, query url.Values, limit int, each func([]json.RawMessage) error) (more bool, err error) {
+	for got := 0; ; {
+		size := maxPage
+		if limit > 0 {
+			size = min(maxPage, limit-got)
+		}
+		query.Set("limit", fmt.Sprint(size))
+		p, err := c.list(ctx, path, query)
+		if err != nil {
+			return false, err
+		}
+		if err := each(p.Data); err != nil {
+			return false, err
+		}
+		got += len(p.Data)
+		// The log's cursor is always there; an empty page is its end for now.
+		if p.NextCursor == nil || len(p.Data) == 0 {
+			return false, nil
+		}
+		if limit > 0 && got >= limit {
+			return true, nil
+		}
+		query.Set("cursor", *p.NextCursor)
+	}
+}
