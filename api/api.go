@@ -119,7 +119,7 @@ func New(cfg Config) *API {
 	router.NotFound(notFound)
 	router.MethodNotAllowed(methodNotAllowed(router))
 	h.huma = humachi.New(router, h.describe())
-	h.huma.UseMiddleware(h.authorize, h.wellFormed, h.idempotent)
+	h.huma.UseMiddleware(h.authorize, h.wellFormed, h.idempotent, h.conditional)
 
 	h.queueRoutes()
 	h.agentRoutes()
@@ -162,7 +162,7 @@ func (h *handler) describe() huma.Config {
 		DefaultFormat: "application/json",
 		// A misspelt filter must not answer with everything.
 		RejectUnknownQueryParameters: true,
-		Transformers:                 []huma.Transformer{nameRequest},
+		Transformers:                 []huma.Transformer{nameRequest, sendTag},
 	}
 }
 

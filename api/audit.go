@@ -143,7 +143,7 @@ func (h *handler) clerk(ctx context.Context, c caller, cmd queue.Command) *desk.
 			Action: d.action, Kind: d.kind, ObjectID: d.name, Before: was, After: is, Once: onceOf(ctx),
 		}, true
 	}
-	return &desk.Clerk{Look: look, Note: note}
+	return &desk.Clerk{Look: look, Guard: guard(ctx, d), Note: note}
 }
 
 // settingsIn is what a change of settings is about to replace; nil for nothing.

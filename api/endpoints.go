@@ -186,6 +186,9 @@ func (h *handler) changeEndpoint(ctx context.Context, c caller, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.matchingEndpoint(ctx, &ep); err != nil {
+		return nil, err
+	}
 	was, settings := viewEndpoint(&ep, h.cfg.Now()), settingsOf(&ep)
 	if in.Body.Headers != nil {
 		settings.Headers = nil // else the old ones would shine through
@@ -219,7 +222,14 @@ func (h *handler) deleteEndpoint(ctx context.Context, c caller, in *EndpointPath
 		return nil, err
 	}
 	ref := dispatcher.Ref{DomainID: c.domain, EndpointID: in.ID}
-	if err := h.cfg.Delivery.DeleteEndpoint(ctx, ref, h.by(ctx, c, viewEndpoint(&ep, h.cfg.Now()), nil)); err != nil {
+	if err := h.matchingEndpoint(ctx, &ep); err != nil {
+		return nil, err
+	}
+	var as time.Time // whatever it is
+	if conditioned(ctx) {
+		as = ep.UpdatedAt
+	}
+	if err := h.cfg.Delivery.DeleteEndpointOf(ctx, ref, as, h.by(ctx, c, viewEndpoint(&ep, h.cfg.Now()), nil)); err != nil {
 		return nil, err
 	}
 	h.cfg.Dispatcher.Reload()

@@ -23,6 +23,7 @@ const (
 	CodeMethodNotAllowed Code = "method_not_allowed"
 	CodeAttemptClosed    Code = "attempt_closed"
 	CodeChanged          Code = "changed_meanwhile"
+	CodePrecondition     Code = "precondition_failed"
 	CodeKeyInUse         Code = "idempotency_key_in_use"
 	CodeAnswerLost       Code = "answer_lost"
 	CodeTooLarge         Code = "too_large"
@@ -66,6 +67,7 @@ var meanings = map[Code]meaning{
 	CodeChanged:               {http.StatusConflict, "Somebody else changed it at the same time"},
 	CodeKeyInUse:              {http.StatusConflict, "The first request with this Idempotency-Key is still under way"},
 	CodeAnswerLost:            {http.StatusConflict, "It was done before, but the answer is lost"},
+	CodePrecondition:          {http.StatusPreconditionFailed, "It has changed since it was read"},
 	CodeTooLarge:              {http.StatusRequestEntityTooLarge, "The body is too large"},
 	CodeMediaType:             {http.StatusUnsupportedMediaType, "The body must be application/json"},
 	queue.CodeInvalid:         {http.StatusUnprocessableEntity, "The request cannot be carried out as it stands"},
@@ -92,6 +94,8 @@ func (h *handler) translate(ctx context.Context, err error) *Problem {
 		return refused(refusal)
 	case errors.As(err, &setting):
 		return invalid("/"+setting.Field, setting.Detail)
+	case errors.Is(err, store.ErrEndpointChanged) && conditioned(ctx):
+		return preconditionFailed()
 	case errors.Is(err, store.ErrEndpointChanged):
 		return problem(CodeChanged, "Somebody else changed the endpoint at the same time; read it and try again.")
 	case errors.Is(err, store.ErrEndpointEnabled):

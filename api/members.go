@@ -119,6 +119,9 @@ func (h *handler) changeMember(ctx context.Context, c caller, in *struct {
 		return nil, err
 	}
 	m, err = h.cfg.Store.ChangeMember(ctx, c.domain, in.ID, h.by(ctx, c, nil, nil), func(m *queue.Member, by *store.By) error {
+		if err := matching(ctx, viewMember(m, rules.now)); err != nil {
+			return err
+		}
 		by.Before = auditedMember(m, rules.now)
 		if wrong := rules.change(m, given); wrong != nil {
 			return invalid(wrong.Pointer, wrong.Detail)
@@ -150,7 +153,11 @@ func auditedMember(m *queue.Member, at time.Time) Member {
 }
 
 func (h *handler) deleteMember(ctx context.Context, c caller, in *MemberPath) (*struct{}, error) {
-	return nil, memberAnswer(h.cfg.Store.DeleteMember(ctx, c.domain, in.ID, h.by(ctx, c, nil, nil)))
+	check := func(m *queue.Member) error { return matching(ctx, viewMember(m, h.cfg.Now())) }
+	if !conditioned(ctx) {
+		check = nil
+	}
+	return nil, memberAnswer(h.cfg.Store.DeleteMemberIf(ctx, c.domain, in.ID, h.by(ctx, c, nil, nil), check))
 }
 
 func (h *handler) dialMember(ctx context.Context, c caller, in *struct {

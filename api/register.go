@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -64,8 +65,12 @@ func register[I, O any](h *handler, op operation, f func(context.Context, caller
 	if o.MaxBodyBytes == 0 {
 		o.MaxBodyBytes = defaultMaxBody
 	}
-	if op.method == http.MethodPost {
+	switch {
+	case op.method == http.MethodPost:
 		o.Parameters = []*huma.Param{idempotencyParam}
+	case changes(op.method) && slices.Contains(tagged, op.path):
+		o.Parameters = []*huma.Param{ifMatchParam}
+		o.Errors = append(o.Errors, http.StatusPreconditionFailed)
 	}
 	if op.role != "" {
 		o.Security = []map[string][]string{{"key": {string(op.role)}}}
@@ -87,6 +92,7 @@ func register[I, O any](h *handler, op operation, f func(context.Context, caller
 		operationAt(h.huma.OpenAPI(), op.method, op.path).RequestBody = op.upload
 	}
 	h.tidy(op.method, op.path)
+	describeTag(operationAt(h.huma.OpenAPI(), op.method, op.path))
 }
 
 // errors lists the statuses of problems that the operation can answer.

@@ -227,19 +227,27 @@ func laterThan(old, at time.Time) time.Time {
 	return at
 }
 
-const deleteEndpoint = `DELETE FROM endpoints WHERE domain_id = $1 AND id = $2 RETURNING url, description`
+const deleteEndpoint = `
+DELETE FROM endpoints WHERE domain_id = $1 AND id = $2 AND ($3::timestamptz IS NULL OR updated_at = $3)
+RETURNING url, description`
 
 // DeleteEndpoint removes an endpoint with its secrets, cursor and parked
 // events at the instant by.At; its tries stay. It returns ErrNotFound when there
 // is none.
 func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, by By) error {
+	return d.DeleteEndpointOf(ctx, ref, time.Time{}, by)
+}
+
+// DeleteEndpointOf is DeleteEndpoint for one that was last updated at the
+// instant updated, zero = any; else it returns ErrEndpointChanged.
+func (d *Delivery) DeleteEndpointOf(ctx context.Context, ref dispatcher.Ref, updated time.Time, by By) error {
 	uid, err := endpointUUID(ref.EndpointID)
 	if err != nil {
 		return err
 	}
 	ep := dispatcher.Endpoint{ID: ref.EndpointID, DomainID: ref.DomainID}
 	err = d.inTxAgain(ctx, func(tx pgx.Tx) error {
-		if err := tx.QueryRow(ctx, deleteEndpoint, ref.DomainID, uid).Scan(&ep.URL, &ep.Description); err != nil {
+		if err := tx.QueryRow(ctx, deleteEndpoint, ref.DomainID, uid, null(updated)).Scan(&ep.URL, &ep.Description); err != nil {
 			return notFound(err)
 		}
 		if err := audit(ctx, tx, ref.DomainID, by.did("delete", "endpoint", ref.EndpointID)); err != nil {
@@ -248,6 +256,9 @@ func (d *Delivery) DeleteEndpoint(ctx context.Context, ref dispatcher.Ref, by By
 		return appendNotices(ctx, tx, by.At, ep.Notice(queue.EventEndpointDeleted, "", queue.EndpointData{}))
 	})
 	if errors.Is(err, ErrNotFound) {
+		if _, err := d.Endpoint(ctx, ref.DomainID, ref.EndpointID); err == nil && !updated.IsZero() {
+			return ErrEndpointChanged
+		}
 		return ErrNotFound
 	}
 	if err != nil {

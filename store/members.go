@@ -104,7 +104,16 @@ const (
 // DeleteMember removes a member who is in no open attempt. The error is
 // ErrNotFound or a *BusyError.
 func (s *Store) DeleteMember(ctx context.Context, domainID, id int64, by By) error {
+	return s.DeleteMemberIf(ctx, domainID, id, by, nil)
+}
+
+// DeleteMemberIf is DeleteMember unless check, if there is one, errs about the
+// member as he is stored; then the error is that of check.
+func (s *Store) DeleteMemberIf(ctx context.Context, domainID, id int64, by By, check func(*queue.Member) error) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := checkMember(ctx, tx, domainID, id, check); err != nil {
+			return err
+		}
 		tag, err := tx.Exec(ctx, deleteMember, domainID, id)
 		if err != nil {
 			return err
@@ -122,6 +131,19 @@ func (s *Store) DeleteMember(ctx context.Context, domainID, id int64, by By) err
 		return fmt.Errorf("delete member %d: %w", id, err)
 	}
 	return nil
+}
+
+// checkMember holds a member's row for the transaction while check looks at it.
+func checkMember(ctx context.Context, tx pgx.Tx, domainID, id int64, check func(*queue.Member) error) error {
+	if check == nil {
+		return nil
+	}
+	rows, _ := tx.Query(ctx, selectMember+` FOR UPDATE`, domainID, id)
+	m, err := pgx.CollectExactlyOneRow(rows, scanMember)
+	if err != nil {
+		return notFound(err)
+	}
+	return check(m)
 }
 
 const dropOrphans = `

@@ -131,6 +131,12 @@ func (w *work) step(batch []*request) {
 		w.one(queue.Tick{})
 	}
 	for _, r := range batch {
+		if err := r.guarded(w.d.engine); err != nil {
+			for i := range r.answers {
+				r.answers[i] = Answer{Err: err}
+			}
+			continue
+		}
 		if r.clerk != nil && r.clerk.Look != nil {
 			r.clerk.Look(w.d.engine)
 		}
@@ -146,6 +152,13 @@ func (w *work) step(batch []*request) {
 			w.load(x)
 		}
 	}
+}
+
+func (r *request) guarded(e *queue.Engine) error {
+	if r.clerk == nil || r.clerk.Guard == nil {
+		return nil
+	}
+	return r.clerk.Guard(e)
 }
 
 func (w *work) note(r *request) {

@@ -60,6 +60,9 @@ type Note struct {
 type Clerk struct {
 	// Look, if set, sees the engine right before the first command.
 	Look func(*queue.Engine)
+	// Guard, if set, is asked before that; with an error of it no command is
+	// carried out, and each is answered with the error.
+	Guard func(*queue.Engine) error
 	// Note is asked when the commands have changed something; false when no note
 	// is wanted.
 	Note func(answers []Answer) (Note, bool)
