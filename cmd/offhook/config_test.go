@@ -20,6 +20,8 @@ func TestEveryListedSettingIsRead(t *testing.T) {
 			value = testSecret
 		case s.Name == "OFFHOOK_ASTERISK_PLAIN_LOGIN":
 			value = "true"
+		case s.Name == "OFFHOOK_WEBHOOK_DNS_SERVER":
+			value = "127.0.0.1:53"
 		case value == "" && !strings.HasSuffix(s.Name, "ADDRESS"):
 			value = "10.0.0.0/8" // fits every text and list
 		}
