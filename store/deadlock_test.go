@@ -26,6 +26,7 @@ func TestDeletingBesideDeliveries(t *testing.T) {
 		fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, store.By{At: t0}))
 		tx, err := pool.Begin(ctx)
 		fatal(t, err)
+		defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // else a failure would wait for its connection
 		// The other one is the patient one: the deletion notices first.
 		_, err = tx.Exec(ctx, `SET LOCAL deadlock_timeout = '30s'`)
 		fatal(t, err)
@@ -46,12 +47,14 @@ func TestDeletingBesideDeliveries(t *testing.T) {
 	}
 }
 
-// waitForLock returns when somebody waits for the transaction.
+// waitForLock returns when somebody waits for the transaction. It asks pg_locks:
+// what pg_stat_activity has shown once stays for the whole transaction, without
+// those who connect later.
 func waitForLock(ctx context.Context, t *testing.T, tx pgx.Tx) {
 	t.Helper()
 	for range 2000 {
 		var waits bool
-		fatal(t, tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid)))`).Scan(&waits))
+		fatal(t, tx.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))`).Scan(&waits))
 		if waits {
 			return
 		}
