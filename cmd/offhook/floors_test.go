@@ -22,6 +22,7 @@ var floors = map[string]struct {
 	floor int
 	uses  []string
 }{
+	"docs/receivers":            {0, nil}, // what customers copy: the standard library only
 	"migrations":                {0, nil},
 	"queue/pacing":              {0, nil},
 	"queue":                     {1, []string{"queue/pacing"}},

@@ -18,22 +18,11 @@ func TestReadmeSession(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("there is no curl on this machine")
 	}
-	readme, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(readme), -1)
-	if len(blocks) < 4 {
-		t.Fatalf("README has %d shell blocks", len(blocks))
-	}
+	script := shellBlocks(t, "README.md", 4)
 	folder := passableTempDir(t)
 	server := startServer(t, []string{"OFFHOOK_DATA_DIR=" + filepath.Join(folder, "data")}, "--dev")
 	receiver := freeAddress(t)
 
-	script := "set -eu\n"
-	for _, b := range blocks {
-		script += b[1]
-	}
 	script = regexp.MustCompile(`(?m)^export KEY=.*$`).ReplaceAllString(script, "export KEY="+server.key)
 	script = strings.ReplaceAll(script, "localhost:8080", server.address)
 	script = strings.ReplaceAll(script, "127.0.0.1:9000", receiver)
@@ -47,6 +36,37 @@ kill $!
 wait $! || true
 `, script, receiver)
 
+	out := typeInto(t, folder, script)
+	for _, want := range []string{"attempt.joined", "attempt.leaving", `"cc_result":"success"`} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the session does not show %s:\n%s", want, out)
+		}
+	}
+}
+
+// shellBlocks joins what a page of the project shows as blocks of shell, of which
+// it has so many.
+func shellBlocks(t *testing.T, page string, want int) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../..", page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(text), -1)
+	if len(blocks) < want {
+		t.Fatalf("%s has %d shell blocks", page, len(blocks))
+	}
+	script := "set -eu\n"
+	for _, b := range blocks {
+		script += b[1]
+	}
+	return script
+}
+
+// typeInto types a script into a shell in the folder, where bin/offhook is the
+// program and the environment has nothing but env, and returns what it printed.
+func typeInto(t *testing.T, folder, script string, env ...string) string {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -60,16 +80,12 @@ wait $! || true
 	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-c", script)
 	cmd.Dir = folder
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + folder}
+	cmd.Env = append([]string{"PATH=" + filepath.Join(folder, "bin") + ":" + os.Getenv("PATH"), "HOME=" + folder}, env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	for _, want := range []string{"attempt.joined", "attempt.leaving", `"cc_result":"success"`} {
-		if !strings.Contains(string(out), want) {
-			t.Errorf("the session does not show %s:\n%s", want, out)
-		}
-	}
+	return string(out)
 }
 
 // freeAddress returns an address of loopback that was free a moment ago.

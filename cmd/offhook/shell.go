@@ -23,6 +23,7 @@ const shellGroup = "clients"
 type shellOptions struct {
 	server string
 	json   bool
+	only   string
 	limit  int
 	follow bool
 	cursor string
@@ -30,6 +31,7 @@ type shellOptions struct {
 	file   string
 	media  string
 	fields bool
+	once   string
 }
 
 func newShellCommands() []*cobra.Command {
@@ -52,6 +54,7 @@ this prints tables, in a pipe JSON lines.`,
 	}
 	cmd.PersistentFlags().StringVar(&opt.server, "server", "", "URL of the server (default $OFFHOOK_URL or "+defaultServer+")")
 	cmd.PersistentFlags().BoolVar(&opt.json, "json", false, "JSON lines also on a terminal")
+	cmd.PersistentFlags().StringVar(&opt.only, "only", "", "show this member only, such as id or queue.name")
 	for _, v := range n.verbs {
 		if v.columns == nil && v.answers == answersList {
 			v.columns = n.columns
@@ -96,6 +99,9 @@ func (v verb) prepare(cmd *cobra.Command, opt *shellOptions) {
 		flags.BoolVarP(&opt.follow, "follow", "f", false, "go on with what happens from now, or from since=… or --cursor")
 		flags.StringVar(&opt.cursor, "cursor", "", "begin behind this place of the log")
 	}
+	if v.method == http.MethodPost {
+		flags.StringVar(&opt.once, "idempotency-key", "", "a name of this request: repeated with it, it is carried out once")
+	}
 	if v.takes == takesFields || v.takes == takesRows {
 		flags.StringVar(&opt.data, "data", "", "the whole request as JSON; - reads it from standard input")
 		flags.BoolVar(&opt.fields, "fields", false, "list the fields, and do nothing")
@@ -125,6 +131,7 @@ func (v verb) run(cmd *cobra.Command, opt shellOptions, args []string) error {
 	if err != nil {
 		return err
 	}
+	client.once = opt.once
 	if opt.fields {
 		return v.printFields(cmd, client)
 	}
@@ -143,7 +150,7 @@ func (v verb) run(cmd *cobra.Command, opt shellOptions, args []string) error {
 	for i, field := range v.fields {
 		ws = append(ws, word{field, args[inPath+i]})
 	}
-	out := newShellPrinter(cmd.OutOrStdout(), opt.json, v.columns)
+	out := newShellPrinter(cmd.OutOrStdout(), opt.json, opt.only, v.columns)
 	if v.answers == answersList {
 		return v.list(cmd, client, out, path, filters(ws), opt)
 	}
@@ -275,7 +282,7 @@ func (v verb) printFields(cmd *cobra.Command, client *shellClient) error {
 	if err != nil {
 		return err
 	}
-	out := newShellPrinter(cmd.OutOrStdout(), false, nil)
+	out := newShellPrinter(cmd.OutOrStdout(), false, "", nil)
 	for _, row := range known.rows() {
 		fmt.Fprintln(out.table, strings.Join(row, "\t"))
 	}

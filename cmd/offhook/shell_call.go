@@ -17,6 +17,9 @@ import (
 type shellClient struct {
 	base, key string
 	http      *http.Client
+	// once names a request, so that the server carries out repetitions of it
+	// only once; empty = it has no name.
+	once string
 }
 
 // defaultServer is where `serve` listens when nothing is configured.
@@ -72,6 +75,9 @@ func (c *shellClient) do(ctx context.Context, method, path string, b body) ([]by
 	}
 	req.Header.Set("Authorization", "Bearer "+c.key)
 	req.Header.Set("User-Agent", "offhook/"+version)
+	if c.once != "" && method == http.MethodPost {
+		req.Header.Set("Idempotency-Key", c.once)
+	}
 	if b.media != "" {
 		req.Header.Set("Content-Type", b.media)
 	}

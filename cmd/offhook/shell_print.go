@@ -15,15 +15,22 @@ type shellPrinter struct {
 	w       io.Writer
 	json    bool
 	columns []string
+	only    []string // the path of the one member that is wanted; nil = all
 	table   *tabwriter.Writer
 	headed  bool
 }
 
-func newShellPrinter(w io.Writer, forceJSON bool, columns []string) *shellPrinter {
-	return &shellPrinter{
+// newShellPrinter writes to w; only is the path of the one member that is
+// wanted, and empty for all.
+func newShellPrinter(w io.Writer, forceJSON bool, only string, columns []string) *shellPrinter {
+	p := &shellPrinter{
 		w: w, json: forceJSON || !isTerminal(w), columns: columns,
 		table: tabwriter.NewWriter(w, 0, 4, 2, ' ', 0),
 	}
+	if only != "" {
+		p.json, p.only = true, strings.Split(only, ".")
+	}
+	return p
 }
 
 // entries writes lines of a list. Every call lines up its own columns, so that
@@ -94,7 +101,17 @@ func (p *shellPrinter) one(object json.RawMessage) error {
 	return p.table.Flush()
 }
 
+// line writes an object for programs: as JSON, or the member that is wanted as
+// a text without quotes.
 func (p *shellPrinter) line(raw json.RawMessage) error {
+	if p.only != nil {
+		v, err := decodeAny(raw)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(p.w, text(lookUp(v, p.only)))
+		return err
+	}
 	var b bytes.Buffer
 	if err := json.Compact(&b, raw); err != nil {
 		return fmt.Errorf("read the answer: %w", err)

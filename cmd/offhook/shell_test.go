@@ -78,9 +78,13 @@ func TestVerbsAreOperations(t *testing.T) {
 }
 
 // elsewhere are operations that have a command of their own, or are for
-// programs only: keys are made in the database, streams and exports are for curl.
+// programs only: keys are made in the database; streams, exports and live figures
+// are for curl and for pages.
 func elsewhere(path string) bool {
-	for _, p := range []string{"/v1/keys", "/v1/events/stream", "/v1/export/"} {
+	if strings.HasSuffix(path, "/stats") && !strings.HasPrefix(path, "/v1/endpoints/") {
+		return true
+	}
+	for _, p := range []string{"/v1/keys", "/v1/events/stream", "/v1/export/", "/v1/snapshot"} {
 		if strings.HasPrefix(path, p) {
 			return true
 		}
@@ -148,7 +152,7 @@ func TestWordsBecomeFields(t *testing.T) {
 func TestTablesForPeople(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	p := newShellPrinter(&out, false, []string{"id", "queue.name", "deliveries.state", "note"})
+	p := newShellPrinter(&out, false, "", []string{"id", "queue.name", "deliveries.state", "note"})
 	p.json = false // as on a terminal
 	if err := p.entries([]json.RawMessage{
 		json.RawMessage(`{"id":9007199254740993,"queue":{"name":"sales"},"deliveries":[{"state":"delivered"},{"state":"waiting"}],"note":null}`),
@@ -247,6 +251,11 @@ func TestShell(t *testing.T) {
 	attempt := made("attempt_id", "attempts", "join", sales, "destination=+1202", "variables.crm_id=7001")
 	made("state", "attempts", "accept", attempt, ada)
 
+	again := []string{"attempts", "join", sales, "destination=+1203", "--idempotency-key", "ticket-4711"}
+	if one, two := made("attempt_id", again...), made("attempt_id", again...); one != two {
+		t.Errorf("with one idempotency key the attempts %s and %s are made", one, two)
+	}
+
 	csv := filepath.Join(folder, "numbers.csv")
 	if err := os.WriteFile(csv, []byte("number,note\n+4930111,first\n+4930222,second\n+4930333,third\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -262,6 +271,7 @@ func TestShell(t *testing.T) {
 		"pages":           {[]string{"dnc", "list", "--limit", "2"}, exitDone, "+4930222", "", 2},
 		"all":             {[]string{"dnc", "--limit", "0"}, exitDone, "+4930333", "", 3},
 		"filter":          {[]string{"events", "type=attempt.offering", "attempt_id=" + attempt}, exitDone, `"type":"attempt.offering"`, "", 1},
+		"one member":      {[]string{"events", "attempt_id=" + attempt, "type=attempt.joined,attempt.offering", "--only", "queue.name"}, exitDone, "sales\nsales\n", "", 2},
 		"timeline":        {[]string{"attempts", "timeline", attempt}, exitDone, `"deliveries":[]`, "", 2},
 		"change by name":  {[]string{"queues", "change", sales, "--data", `{"priority":4}`}, exitDone, `"priority":4`, "", 1},
 		"unknown field":   {[]string{"queues", "create", "name=x", "type=inbound", "colour=red"}, exitFailed, "", "/colour: unexpected property", 0},
