@@ -23,6 +23,7 @@ type Desk interface {
 	DoAll(ctx context.Context, cmds []queue.Command) ([]desk.Answer, error)
 	DoNoted(ctx context.Context, cmds []queue.Command, clerk *desk.Clerk) ([]desk.Answer, error)
 	Read(ctx context.Context, f func(*queue.Engine)) error
+	ReadAt(ctx context.Context, f func(*queue.Engine, desk.Head)) error
 	// Refill has the members of a queue looked at whose list has changed.
 	Refill(queueID int64)
 }
@@ -78,6 +79,7 @@ type handler struct {
 	cfg     Config
 	huma    huma.API
 	router  chi.Router
+	streams chan struct{} // holds one value for each that is open
 	keys    *keyring
 	metrics httpMetrics
 	tasks   *taskRunner
@@ -113,7 +115,7 @@ func New(cfg Config) *API {
 		keys:    &keyring{store: cfg.Store, now: cfg.Now, keys: map[[32]byte]heldKey{}},
 		metrics: newHTTPMetrics(cfg.Metrics),
 	}
-	h.router = router
+	h.router, h.streams = router, make(chan struct{}, maxStreams)
 	h.tasks = newTaskRunner(cfg, h.taskKinds())
 	router.Use(h.observe, h.catch)
 	router.NotFound(notFound)
@@ -132,6 +134,9 @@ func New(cfg Config) *API {
 	h.reportRoutes()
 	h.eventRoutes()
 	h.eventTypeRoutes()
+	h.snapshotRoutes()
+	h.streamRoutes()
+	h.exportRoutes()
 	h.endpointRoutes()
 	h.taskRoutes()
 	h.keyRoutes()

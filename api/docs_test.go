@@ -108,7 +108,7 @@ func TestAnswersFitTheirSchemas(t *testing.T) {
 	s := newSite(t)
 	doc := s.call("", "GET", "/openapi.json", nil).want(200)
 	for _, r := range routes {
-		if !strings.HasPrefix(r.path, "/v1/") || r.status == 204 || strings.Contains(r.path, "/v1/events") {
+		if !strings.HasPrefix(r.path, "/v1/") || r.status == 204 || strings.Contains(r.path, "/v1/events") || strings.Contains(r.path, "/v1/export") {
 			continue
 		}
 		path, body := s.make(r)

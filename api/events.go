@@ -81,31 +81,54 @@ func (h *handler) describeEvents(list, one operation) {
 	}
 }
 
-func (h *handler) listEvents(ctx context.Context, c caller, in *struct {
-	Page
+// EventQuery says which events are wanted.
+type EventQuery struct {
 	Types     []string  `query:"type" maxItems:"20" doc:"Only these types, separated by commas."`
 	AttemptID int64     `query:"attempt_id" minimum:"1" doc:"Only events that name this attempt."`
 	QueueID   int64     `query:"queue_id" minimum:"1" doc:"Only events of this queue."`
 	AgentID   int64     `query:"agent_id" minimum:"1" doc:"Only events that name this agent."`
 	Since     time.Time `query:"since" doc:"Only what happened at or after this."`
 	Until     time.Time `query:"until" doc:"Only what happened before this."`
+}
+
+// filter is the query as the store takes it.
+func (in *EventQuery) filter() (store.EventFilter, error) {
+	f := store.EventFilter{AttemptID: in.AttemptID, QueueID: in.QueueID, AgentID: in.AgentID, Since: in.Since, Until: in.Until}
+	for _, t := range in.Types {
+		if !slices.Contains(queue.EventTypes, queue.EventType(t)) {
+			return f, invalid("?type", fmt.Sprintf("%q is not a type of events", t))
+		}
+		f.Types = append(f.Types, queue.EventType(t))
+	}
+	return f, nil
+}
+
+// eventPlace reads a cursor of the log; the beginning for none.
+func eventPlace(cursor string) (dispatcher.Position, error) {
+	place, err := decodeCursor(cursor, "e", 2)
+	if err != nil || place[1] == 0 {
+		return dispatcher.Position{}, err
+	}
+	return dispatcher.Position{RecordedAt: time.UnixMicro(place[0]), Seq: place[1]}, nil
+}
+
+// eventCursor is the cursor of a place in the log.
+func eventCursor(p dispatcher.Position) string {
+	return *encodeCursor("e", micros(p.RecordedAt), p.Seq)
+}
+
+func (h *handler) listEvents(ctx context.Context, c caller, in *struct {
+	Page
+	EventQuery
 }) (*rawOut, error) {
-	place, err := decodeCursor(in.Cursor, "e", 2)
+	filter, err := in.filter()
 	if err != nil {
 		return nil, err
 	}
-	filter := store.EventFilter{
-		AttemptID: in.AttemptID, QueueID: in.QueueID, AgentID: in.AgentID, Since: in.Since, Until: in.Until, Limit: in.Limit,
+	if filter.After, err = eventPlace(in.Cursor); err != nil {
+		return nil, err
 	}
-	if place[1] != 0 {
-		filter.After = dispatcher.Position{RecordedAt: time.UnixMicro(place[0]), Seq: place[1]}
-	}
-	for _, t := range in.Types {
-		if !slices.Contains(queue.EventTypes, queue.EventType(t)) {
-			return nil, invalid("?type", fmt.Sprintf("%q is not a type of events", t))
-		}
-		filter.Types = append(filter.Types, queue.EventType(t))
-	}
+	filter.Limit = in.Limit
 	events, next, err := h.cfg.Store.ListEvents(ctx, c.domain, filter)
 	if err != nil {
 		return nil, err
@@ -118,7 +141,7 @@ func (h *handler) listEvents(ctx context.Context, c caller, in *struct {
 		body = events[i].AppendJSON(body)
 	}
 	body = append(body, `],"next_cursor":"`...)
-	body = append(body, *encodeCursor("e", micros(next.RecordedAt), next.Seq)...)
+	body = append(body, eventCursor(next)...)
 	return &rawOut{"application/json", append(body, '"', '}')}, nil
 }
 

@@ -37,6 +37,10 @@ func (d brokenDesk) DoNoted(ctx context.Context, _ []queue.Command, _ *desk.Cler
 
 func (d brokenDesk) Read(ctx context.Context, _ func(*queue.Engine)) error { return d.f(ctx) }
 
+func (d brokenDesk) ReadAt(ctx context.Context, _ func(*queue.Engine, desk.Head)) error {
+	return d.f(ctx)
+}
+
 func (d brokenDesk) Refill(int64) {}
 
 func withDesk(f func(context.Context) error) func(*api.Config) {

@@ -150,6 +150,12 @@ func (d *Desk) Read(ctx context.Context, f func(*queue.Engine)) error {
 	return r.err
 }
 
+// ReadAt is Read that also tells how far the engine has come: it holds what the
+// log says up to head, and nothing behind it.
+func (d *Desk) ReadAt(ctx context.Context, f func(e *queue.Engine, head Head)) error {
+	return d.Read(ctx, func(e *queue.Engine) { f(e, d.head) }) // in Run's goroutine
+}
+
 func (d *Desk) submit(ctx context.Context, r *request) error {
 	r.done = make(chan struct{})
 	d.mu.Lock()
