@@ -1,10 +1,13 @@
 package api_test
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +20,45 @@ var oddValues = []string{
 	`""`, `"x"`, `"\ud800"`, `"￿🙂"`, `"a\u0001b"`, `"` + strings.Repeat("ü", 400) + `"`, `[]`, `[1]`, `[[]]`, `["attempt.joined"]`,
 	`{}`, `{"a":"b"}`, `{"":"b"}`, `{"a":1}`, `{"call":1}`, `"0001-01-01T00:00:00Z"`, `"9999-12-31T23:59:59.999999999Z"`,
 	`"2026-01-01T00:00:00+14:00"`, `"online"`, `"member"`, `"ended"`, `"joined"`, `"offered"`, `"agent_status"`, `"success"`, `"inbound"`, `"c1"`,
+}
+
+// writable are the routes that take a body.
+func writable() []route {
+	return slices.DeleteFunc(slices.Clone(routes), func(r route) bool { return r.method == "GET" || r.role == "" })
+}
+
+// Any bytes at any route that takes a body, with any key of idempotency: no 500,
+// and every refusal is a problem. `go test ./api -fuzz FuzzBodies` looks for more.
+func FuzzBodies(f *testing.F) {
+	s := newSite(f)
+	table := writable()
+	for i, r := range table {
+		f.Add(uint(i), "", []byte(r.body), "")
+		f.Add(uint(i), "?limit=1", []byte(`[{"`+strings.Repeat(`a":{"`, 40)), "k")
+		f.Add(uint(i), "?x=%zz", []byte("[1e999,\"\\ud800\",null,{\"\":[]}]"), "\x00")
+	}
+	ids := map[string]string{"event": "evt_00000000-0000-5000-8000-000000000000", "endpoint": "ep_00000000-0000-7000-8000-000000000000"}
+	braces := regexp.MustCompile(`\{(\w+)\}`)
+	queue := s.queue(map[string]any{"name": "first", "type": "task"})
+	f.Fuzz(func(t *testing.T, which uint, query string, body []byte, key string) {
+		r := table[which%uint(len(table))]
+		path := braces.ReplaceAllStringFunc(r.path, func(name string) string {
+			return cmp.Or(ids[strings.Trim(name, "{}")], queue)
+		})
+		in := httptest.NewRequest(r.method, path, bytes.NewReader(body)).WithContext(t.Context())
+		in.URL.RawQuery = strings.TrimPrefix(query, "?")
+		in.Header.Set("Authorization", "Bearer "+s.admin)
+		in.Header.Set("Content-Type", "application/json")
+		in.Header.Set("Idempotency-Key", key)
+		out := httptest.NewRecorder()
+		s.handler.ServeHTTP(out, in)
+		switch {
+		case out.Code >= 500:
+			t.Errorf("%s %s%s: %d\n%q\n%s", r.method, path, query, out.Code, body, out.Body)
+		case out.Code >= 400 && out.Header().Get("Content-Type") != "application/problem+json":
+			t.Errorf("%s %s%s: %d without a problem: %s", r.method, path, query, out.Code, out.Body)
+		}
+	})
 }
 
 // Whatever the fields hold, a request is carried out or refused: it never

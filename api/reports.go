@@ -204,6 +204,9 @@ func decodeReports(body []byte) ([]SwitchReport, error) {
 		return nil, invalid("", fmt.Sprintf("send between 1 and %d reports", maxReports))
 	}
 	for i := range reports {
+		if reports[i].Event == "" {
+			return nil, invalid(at(i, single)+"/event", "event is missing: it says what was seen")
+		}
 		if field := reports[i].beyond(); field != "" {
 			return nil, invalid(at(i, single)+"/"+field, field+" is too long or too large")
 		}
