@@ -66,9 +66,23 @@ func jsonBody(v any) (body, error) {
 	return body{"application/json", bytes.NewReader(b)}, err
 }
 
-// do makes a request and returns the answer's body. Anything but 2xx is a
-// *refusal.
+// do makes a request and returns the answer's body.
 func (c *shellClient) do(ctx context.Context, method, path string, b body) ([]byte, error) {
+	resp, err := c.send(ctx, method, path, b)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, c.away(ctx, err)
+	}
+	return answer, nil
+}
+
+// send makes a request and returns the answer, of which the body is yet to be
+// read. Anything but 2xx is a *refusal.
+func (c *shellClient) send(ctx context.Context, method, path string, b body) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, b.r)
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", method, path, err)
@@ -83,29 +97,34 @@ func (c *shellClient) do(ctx context.Context, method, path string, b body) ([]by
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, &unreachable{c.base, err}
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, &unreachable{c.base, err}
+		return nil, c.away(ctx, err)
 	}
 	if resp.StatusCode/100 == 2 {
-		return answer, nil
+		return resp, nil
 	}
-	r := &refusal{Status: resp.StatusCode, request: method + " " + path}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	if err != nil {
+		return nil, c.away(ctx, err)
+	}
+	r := &refusal{request: method + " " + path}
 	if json.Unmarshal(answer, r) != nil || r.Title == "" {
 		r.Title = http.StatusText(resp.StatusCode)
 		r.Detail = strings.TrimSpace(string(answer[:min(len(answer), 200)]))
 	}
 	r.Status = resp.StatusCode
 	return nil, r
+}
+
+// maxRefusal is more than any problem document has.
+const maxRefusal = 1 << 20
+
+// away is the error of a request that got no whole answer.
+func (c *shellClient) away(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return &unreachable{c.base, err}
 }
 
 // unreachable is a server that does not answer.
@@ -191,7 +210,7 @@ func (c *shellClient) list(ctx context.Context, path string, query url.Values) (
 const maxPage = 250
 
 // all hands the pages of a list to each, up to limit entries; 0 = all of them.
-// It reports whether there is more.
+// It reports whether there is more, and leaves the last cursor in query.
 func (c *shellClient) all(ctx context.Context, path string, query url.Values, limit int, each func([]json.RawMessage) error) (more bool, err error) {
 	for got := 0; ; {
 		size := maxPage
@@ -207,13 +226,15 @@ func (c *shellClient) all(ctx context.Context, path string, query url.Values, li
 			return false, err
 		}
 		got += len(p.Data)
-		// The log's cursor is always there; an empty page is its end for now.
-		if p.NextCursor == nil || len(p.Data) == 0 {
+		if p.NextCursor == nil {
+			return false, nil
+		}
+		query.Set("cursor", *p.NextCursor)
+		if len(p.Data) == 0 { // the log's cursor is always there: its end for now
 			return false, nil
 		}
 		if limit > 0 && got >= limit {
 			return true, nil
 		}
-		query.Set("cursor", *p.NextCursor)
 	}
 }

@@ -218,6 +218,11 @@ var nouns = []noun{
 		},
 	},
 	{
+		name: "snapshot", short: "Who waits, who is offered what, who does what: now",
+		example: `  offhook snapshot show queue_id=10001 --json | jq '.queues[].waiting'`,
+		verbs:   []verb{{name: "show", short: "Show it all", method: "GET", path: "/v1/snapshot", takes: takesFilters}},
+	},
+	{
 		name: "audit", short: "Who changed what",
 		example: `  offhook audit object_kind=queue since=24h`,
 		columns: []string{"at", "key_name", "role", "action", "object_kind", "object_id"},

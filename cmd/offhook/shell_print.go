@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 )
 
 // shellPrinter writes answers: tables for people, JSON lines for programs.
@@ -17,7 +18,7 @@ type shellPrinter struct {
 	columns []string
 	only    []string // the path of the one member that is wanted; nil = all
 	table   *tabwriter.Writer
-	headed  bool
+	widths  []int // of the columns so far; nil = the heading is not written yet
 }
 
 // newShellPrinter writes to w; only is the path of the one member that is
@@ -33,43 +34,51 @@ func newShellPrinter(w io.Writer, forceJSON bool, only string, columns []string)
 	return p
 }
 
-// entries writes lines of a list. Every call lines up its own columns, so that
-// a long list is shown as it comes.
+// entries writes lines of a list, in columns that only become wider, so that a
+// long list is shown as it comes.
 func (p *shellPrinter) entries(list []json.RawMessage) error {
-	if p.json {
+	if p.json || len(p.columns) == 0 {
 		for _, e := range list {
-			if err := p.line(e); err != nil {
+			if err := p.one(e); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if !p.headed && len(p.columns) > 0 {
+	var rows [][]string
+	if p.widths == nil {
+		p.widths = make([]int, len(p.columns))
 		heads := make([]string, len(p.columns))
 		for i, c := range p.columns {
 			heads[i] = heading(c)
 		}
-		fmt.Fprintln(p.table, strings.Join(heads, "\t"))
-		p.headed = true
+		rows = append(rows, heads)
 	}
 	for _, e := range list {
 		v, err := decodeAny(e)
 		if err != nil {
 			return err
 		}
-		if len(p.columns) == 0 {
-			if err := p.one(e); err != nil {
-				return err
-			}
-			continue
-		}
 		cells := make([]string, len(p.columns))
 		for i, c := range p.columns {
 			cells[i] = cell(lookUp(v, strings.Split(c, ".")))
 		}
-		fmt.Fprintln(p.table, strings.Join(cells, "\t"))
+		rows = append(rows, cells)
 	}
-	return p.table.Flush()
+	for _, row := range rows {
+		for i, c := range row {
+			p.widths[i] = max(p.widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		for i, c := range row[:len(row)-1] {
+			fmt.Fprintf(&b, "%-*s  ", p.widths[i], c)
+		}
+		b.WriteString(row[len(row)-1] + "\n")
+	}
+	_, err := io.WriteString(p.w, b.String())
+	return err
 }
 
 // one writes a single object: a line per member for people.

@@ -78,13 +78,13 @@ func TestVerbsAreOperations(t *testing.T) {
 }
 
 // elsewhere are operations that have a command of their own, or are for
-// programs only: keys are made in the database; streams, exports and live figures
-// are for curl and for pages.
+// programs only: keys are made in the database; events --follow reads the stream; exports are for
+// curl, and figures for pages.
 func elsewhere(path string) bool {
 	if strings.HasSuffix(path, "/stats") && !strings.HasPrefix(path, "/v1/endpoints/") {
 		return true
 	}
-	for _, p := range []string{"/v1/keys", "/v1/events/stream", "/v1/export/", "/v1/snapshot"} {
+	for _, p := range []string{"/v1/keys", "/v1/events/stream", "/v1/export/"} {
 		if strings.HasPrefix(path, p) {
 			return true
 		}
@@ -168,64 +168,94 @@ func TestTablesForPeople(t *testing.T) {
 	}
 }
 
-// TestFollowMissesNothing follows a feed whose server goes away in every way in
-// between.
-func TestFollowMissesNothing(t *testing.T) {
-	t.Parallel()
+// breakingFeed is a server with a log that never ends, of which every stream
+// breaks off in another way.
+func breakingFeed(t *testing.T) *httptest.Server {
 	var mu sync.Mutex
-	requests := 0
-	ctx, stop := context.WithCancel(t.Context())
+	streams := 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		defer mu.Unlock()
-		requests++
-		switch requests {
-		case 3:
-			http.Error(w, "a proxy says no", http.StatusBadGateway)
-			return
-		case 5:
-			panic(http.ErrAbortHandler) // the connection breaks
-		case 7:
-			w.Write([]byte(`{"data":[{"n":`)) // half an answer
-			panic(http.ErrAbortHandler)
-		}
 		at := 0
 		fmt.Sscan(r.URL.Query().Get("cursor"), &at)
-		if r.URL.Query().Get("since") != "" { // asks for the end of the log
-			at = 10
-		}
-		if r.URL.Query().Get("cursor") == "" {
-			fmt.Fprintf(w, `{"data":[],"next_cursor":"%d"}`, at)
+		if r.URL.Path == "/v1/events" {
+			switch since, err := time.Parse(time.RFC3339, r.URL.Query().Get("since")); {
+			case err != nil:
+				t.Errorf("since: %v", err)
+			case at == 0 && time.Since(since) > time.Minute: // the past first
+				fmt.Fprint(w, `{"data":[{"n":9},{"n":10}],"next_cursor":"10"}`)
+			default: // the end of the log
+				fmt.Fprint(w, `{"data":[],"next_cursor":"10"}`)
+			}
 			return
 		}
-		fmt.Fprintf(w, `{"data":[{"n":%d}],"next_cursor":"%d"}`, at+1, at+1)
-	}))
-	defer server.Close()
-	var got []string
-	var notes bytes.Buffer
-	f := follower{
-		client: &shellClient{base: server.URL, key: "k", http: server.Client()}, query: url.Values{}, notes: &notes,
-		each: func(list []json.RawMessage) error {
-			for _, e := range list {
-				got = append(got, string(e))
-			}
-			if len(got) == 6 {
-				stop()
-			}
-			return nil
-		},
-	}
-	if err := f.run(ctx); err != nil {
-		t.Fatal(err)
-	}
-	want := []string{`{"n":11}`, `{"n":12}`, `{"n":13}`, `{"n":14}`, `{"n":15}`, `{"n":16}`}
-	if !slices.Equal(got, want) {
-		t.Errorf("it showed %v", got)
-	}
-	for _, say := range []string{"a proxy says no", "answers again", "--cursor 16"} {
-		if !strings.Contains(notes.String(), say) {
-			t.Errorf("it does not say %q:\n%s", say, notes.String())
+		event := func() {
+			at++
+			fmt.Fprintf(w, "id: %d\nevent: x\ndata: {\"n\":%d}\n\n", at, at)
 		}
+		switch streams++; streams {
+		case 1:
+			fmt.Fprint(w, "retry: 1000\n\n")
+			event()
+			event()
+			fmt.Fprint(w, "id: 13\ndata: {\"n\":") // half an event
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		case 2:
+			http.Error(w, "a proxy says no", http.StatusBadGateway)
+		case 3:
+			event()
+		case 4: // nothing for this reader, and the place moves on
+			fmt.Fprint(w, ": alive\nid: 20\n\n")
+		default:
+			event()
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server
+}
+
+// TestFollowMissesNothing follows it, from now and from the past on.
+func TestFollowMissesNothing(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		query url.Values
+		want  string
+	}{
+		"from now on":   {url.Values{}, "11 12 13 21 22"},
+		"since a while": {url.Values{"since": {"2026-01-01T00:00:00Z"}}, "9 10 11 12 13 21 22"},
+		"from a place":  {url.Values{"cursor": {"4"}}, "5 6 7 21 22"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server := breakingFeed(t)
+			ctx, stop := context.WithCancel(t.Context())
+			var got []string
+			var notes bytes.Buffer
+			f := follower{
+				client: &shellClient{base: server.URL, key: "k", http: server.Client()}, query: tc.query, notes: &notes,
+				each: func(list []json.RawMessage) error {
+					for _, e := range list {
+						got = append(got, strings.Trim(string(e), `{}n":`))
+					}
+					if got[len(got)-1] == "22" {
+						stop()
+					}
+					return nil
+				},
+			}
+			if err := f.run(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if seen := strings.Join(got, " "); seen != tc.want {
+				t.Errorf("it showed %s, not %s", seen, tc.want)
+			}
+			for _, say := range []string{"a proxy says no", "answers again", "--cursor 22"} {
+				if !strings.Contains(notes.String(), say) {
+					t.Errorf("it does not say %q:\n%s", say, notes.String())
+				}
+			}
+		})
 	}
 }
 
@@ -271,6 +301,7 @@ func TestShell(t *testing.T) {
 		"pages":           {[]string{"dnc", "list", "--limit", "2"}, exitDone, "+4930222", "", 2},
 		"all":             {[]string{"dnc", "--limit", "0"}, exitDone, "+4930333", "", 3},
 		"filter":          {[]string{"events", "type=attempt.offering", "attempt_id=" + attempt}, exitDone, `"type":"attempt.offering"`, "", 1},
+		"snapshot":        {[]string{"snapshot", "show", "--only", "queues.queue.name"}, exitDone, "sales", "", 1},
 		"one member":      {[]string{"events", "attempt_id=" + attempt, "type=attempt.joined,attempt.offering", "--only", "queue.name"}, exitDone, "sales\nsales\n", "", 2},
 		"timeline":        {[]string{"attempts", "timeline", attempt}, exitDone, `"deliveries":[]`, "", 2},
 		"change by name":  {[]string{"queues", "change", sales, "--data", `{"priority":4}`}, exitDone, `"priority":4`, "", 1},
