@@ -16,9 +16,12 @@ import (
 func newKeysCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "keys",
-		Short: "Create, list and revoke API keys, in the database itself",
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Short: "Create, list and revoke API keys, in the database or through a server",
+		Long: `keys works on the database of OFFHOOK_DATABASE_URL, because the first key has to
+come from somewhere. Without one, it asks the server of OFFHOOK_URL, with the key
+of an admin in OFFHOOK_API_KEY: for 'serve --dev', and from other machines.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var domain int64
 	cmd.PersistentFlags().Int64Var(&domain, "domain", firstDomain, "the domain that the keys belong to")
@@ -31,6 +34,9 @@ func newKeysCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !store.Role(role).Includes(store.RoleAnalyst) {
 				return usageError{fmt.Errorf("--role %q is none of %s", role, roles())}
+			}
+			if done, err := throughServer(cmd, createKeyVerb, "secret", "role="+role, "name="+name); done {
+				return err
 			}
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
 				key, secret, err := db.CreateKey(ctx, domain, store.Role(role), name, shellUser())
@@ -51,6 +57,9 @@ func newKeysCommand() *cobra.Command {
 		Short: "List the keys of a domain, without their secrets",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if done, err := throughServer(cmd, listKeysVerb, ""); done {
+				return err
+			}
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
 				keys, err := db.Keys(ctx, domain)
 				if err != nil {
@@ -74,6 +83,9 @@ func newKeysCommand() *cobra.Command {
 		Short: "Make a key worthless, within a minute on every server",
 		Args:  exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if done, err := throughServer(cmd, revokeKeyVerb, "", args...); done {
+				return err
+			}
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
 				err := db.RevokeKey(ctx, domain, args[0], shellUser())
 				if errors.Is(err, store.ErrNotFound) {
@@ -85,6 +97,26 @@ func newKeysCommand() *cobra.Command {
 	}
 	cmd.AddCommand(create, list, revoke)
 	return cmd
+}
+
+// The same work as operations of the REST API.
+var (
+	createKeyVerb = verb{method: "POST", path: "/v1/keys", takes: takesFields}
+	listKeysVerb  = list("/v1/keys", "id", "role", "prefix", "created_at", "revoked_at", "name")
+	revokeKeyVerb = verb{method: "DELETE", path: "/v1/keys/{key}"}
+)
+
+// throughServer does it over REST, and reports that, when there is an admin's
+// key and no database.
+func throughServer(cmd *cobra.Command, v verb, only string, args ...string) (done bool, err error) {
+	cfg, err := loadConfig()
+	if err != nil || cfg.DatabaseURL != "" || cfg.APIKey == "" {
+		return err != nil, err
+	}
+	if cmd.Flags().Changed("domain") {
+		return true, usageError{errors.New("a server makes keys of the domain of OFFHOOK_API_KEY; for --domain set OFFHOOK_DATABASE_URL")}
+	}
+	return true, v.run(cmd, shellOptions{only: only}, args)
 }
 
 // shellUser is who works on the database by the command line: nobody's key.

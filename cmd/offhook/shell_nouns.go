@@ -83,8 +83,7 @@ var (
 	memberColumns   = []string{"id", "queue_id", "name", "state", "next_number", "attempts", "priority", "ready_at", "stop_cause"}
 )
 
-// nouns are all of them. Keys are made by 'offhook keys', in the database
-// itself, because the first one has to come from somewhere.
+// nouns are all of them but keys, which have a command of their own.
 var nouns = []noun{
 	{
 		name: "queues", short: "Queues: list, make, change",

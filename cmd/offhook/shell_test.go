@@ -42,7 +42,8 @@ func TestVerbsAreOperations(t *testing.T) {
 	t.Parallel()
 	_, doc := apiDescription(t)
 	reached := map[string]bool{}
-	for _, n := range nouns {
+	keys := noun{name: "keys", verbs: []verb{createKeyVerb, listKeysVerb, revokeKeyVerb}}
+	for _, n := range append([]noun{keys}, nouns...) {
 		for _, v := range n.verbs {
 			name := n.name + " " + v.name
 			op, ok := doc.operation(v)
@@ -77,14 +78,13 @@ func TestVerbsAreOperations(t *testing.T) {
 	}
 }
 
-// elsewhere are operations that have a command of their own, or are for
-// programs only: keys are made in the database; events --follow reads the stream; exports are for
-// curl, and figures for pages.
+// elsewhere are operations without a verb: a single key is not looked at, events
+// --follow reads the stream, exports are for curl, and figures for pages.
 func elsewhere(path string) bool {
 	if strings.HasSuffix(path, "/stats") && !strings.HasPrefix(path, "/v1/endpoints/") {
 		return true
 	}
-	for _, p := range []string{"/v1/keys", "/v1/events/stream", "/v1/export/"} {
+	for _, p := range []string{"/v1/keys/", "/v1/events/stream", "/v1/export/"} {
 		if strings.HasPrefix(path, p) {
 			return true
 		}
@@ -327,6 +327,22 @@ func TestShell(t *testing.T) {
 	}
 	if got := do("dnc", "delete", "+4930111"); got.code != exitDone || got.stdout != "" {
 		t.Errorf("delete: %d, %s%s", got.code, got.stdout, got.stderr)
+	}
+	secret := strings.TrimSpace(do("keys", "create", "--role", "analyst", "--name", "wall").stdout)
+	if got := runOffhook(t, []string{env[0], "OFFHOOK_API_KEY=" + secret}, "queues"); got.code != exitDone {
+		t.Errorf("with a key that the server made: %d, %s", got.code, got.stderr)
+	}
+	if got := runOffhook(t, []string{env[0], "OFFHOOK_API_KEY=" + secret}, "keys", "list"); got.code != exitFailed || !strings.Contains(got.stderr, "higher role") {
+		t.Errorf("an analyst lists keys: %d, %s", got.code, got.stderr)
+	}
+	wall := ""
+	for _, line := range strings.Split(do("keys", "list").stdout, "\n") {
+		if v, err := decodeAny(json.RawMessage(line)); err == nil && text(lookUp(v, []string{"name"})) == "wall" {
+			wall = text(lookUp(v, []string{"id"}))
+		}
+	}
+	if got := do("keys", "revoke", wall); got.code != exitDone {
+		t.Errorf("keys revoke %s: %d, %s", wall, got.code, got.stderr)
 	}
 	if got := runOffhook(t, env[:1], "queues"); got.code != exitFailed || !strings.Contains(got.stderr, "OFFHOOK_API_KEY") {
 		t.Errorf("without a key: %d, %s", got.code, got.stderr)
