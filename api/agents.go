@@ -83,8 +83,8 @@ func (AgentChange) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema
 // agentNulls are the settings of an agent that may be null.
 var agentNulls = []string{"user_id", "extension", "agent_ref"}
 
-// AgentStatus is the body that logs an agent in or out.
-type AgentStatus struct {
+// NewAgentStatus is the body that logs an agent in or out.
+type NewAgentStatus struct {
 	Status queue.Status `json:"status" enum:"online,offline,pause,break_out"`
 	Reason *string      `json:"reason,omitempty" nullable:"true" maxLength:"200" doc:"Such as lunch; shown with the status."`
 }
@@ -220,7 +220,7 @@ func (h *handler) deleteAgent(ctx context.Context, c caller, in *AgentPath) (*st
 
 func (h *handler) setAgentStatus(ctx context.Context, c caller, in *struct {
 	AgentPath
-	Body AgentStatus
+	Body NewAgentStatus
 }) (*agentOut, error) {
 	_, err := h.do(ctx, c, queue.SetAgentStatus{AgentID: in.ID, Status: in.Body.Status, Reason: text(in.Body.Reason)})
 	if err != nil {

@@ -52,6 +52,10 @@ func (h *handler) documentRoutes(router chi.Router) {
 		"200": {Description: "OpenAPI 3.1.", Content: map[string]*huma.MediaType{"application/openapi+json": {
 			Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}}},
 	})
+	h.document("/openapi-3.0.json", "readOpenAPI30", "This description in OpenAPI 3.0, for generators that know no later one", map[string]*huma.Response{
+		"200": {Description: "OpenAPI 3.0.", Content: map[string]*huma.MediaType{"application/openapi+json": {
+			Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}}},
+	})
 	h.document("/docs", "readDocs", "This description for people", map[string]*huma.Response{
 		"200": {Description: "A page that needs nothing else.", Content: map[string]*huma.MediaType{"text/html": {
 			Schema: &huma.Schema{Type: huma.TypeString}}}},
@@ -61,6 +65,11 @@ func (h *handler) documentRoutes(router chi.Router) {
 		panic("api: the OpenAPI document cannot be written: " + err.Error())
 	}
 	router.Get("/openapi.json", static("application/openapi+json", "", doc))
+	older, err := h.huma.OpenAPI().Downgrade()
+	if err != nil {
+		panic("api: the OpenAPI document cannot be written as 3.0: " + err.Error())
+	}
+	router.Get("/openapi-3.0.json", static("application/openapi+json", "", older))
 	html, policy := docsPage(h.huma.OpenAPI())
 	router.Get("/docs", static("text/html; charset=utf-8", policy, html))
 }

@@ -106,6 +106,7 @@ var routes = []route{
 	{"GET", "/readyz", "", "", 200},
 	{"GET", "/metrics", "", "", 200},
 	{"GET", "/openapi.json", "", "", 200},
+	{"GET", "/openapi-3.0.json", "", "", 200},
 	{"GET", "/docs", "", "", 200},
 }
 
