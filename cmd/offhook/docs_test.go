@@ -162,3 +162,16 @@ wait $! || true
 		}
 	}
 }
+
+// TestShellSession types what docs/shell.md shows.
+func TestShellSession(t *testing.T) {
+	t.Parallel()
+	folder := passableTempDir(t)
+	server := startServer(t, []string{"OFFHOOK_DATA_DIR=" + filepath.Join(folder, "data")}, "--dev")
+	out := typeInto(t, folder, shellBlocks(t, "docs/shell.md", 3), "OFFHOOK_URL=http://"+server.address, "OFFHOOK_API_KEY="+server.key)
+	for _, want := range []string{"max_wait_sec  integer", `"max_wait_sec":600`, `"extension":"201"`, `"variables":{"team":"north"}`, `"action":"queue.create"`} {
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(want), " ")) {
+			t.Errorf("the session does not show %s:\n%s", want, out)
+		}
+	}
+}
