@@ -145,7 +145,7 @@ func (w *work) step(batch []*request) {
 			r.answers[i] = w.unlessStale(cmd)
 			anything = anything || len(r.answers[i].Result.Events)+len(r.answers[i].Result.Changed) > 0
 		}
-		if anything && r.clerk != nil {
+		if anything && r.clerk != nil && r.clerk.Note != nil {
 			w.note(r)
 		}
 		for _, x := range r.fills {

@@ -63,8 +63,8 @@ type Clerk struct {
 	// Guard, if set, is asked before that; with an error of it no command is
 	// carried out, and each is answered with the error.
 	Guard func(*queue.Engine) error
-	// Note is asked when the commands have changed something; false when no note
-	// is wanted.
+	// Note, if set, is asked when the commands have changed something; false when
+	// no note is wanted.
 	Note func(answers []Answer) (Note, bool)
 }
 

@@ -24,7 +24,7 @@ type Memory struct {
 	left    []*queue.Attempt
 	notes   []desk.Note
 	nextID  int64
-	once    map[[32]byte][16]byte // which claim has had an effect
+	once    map[[32]byte][16]byte // the claim in force of each key
 	fail    func(commit bool) error
 }
 
@@ -85,7 +85,7 @@ func (m *Memory) Update(_ context.Context, have desk.Head, step func(desk.Snapsh
 	if err := m.stale(batch); err != nil {
 		return err
 	}
-	if err := m.claim(batch.Notes); err != nil {
+	if err := m.claimed(batch.Notes); err != nil {
 		return err
 	}
 	m.write(batch)
@@ -163,17 +163,18 @@ func (m *Memory) write(b desk.Batch) {
 	}
 }
 
-// claim marks the claims of the notes. The first one to have an effect is in
-// force here; a store knows when another has taken over before that.
-func (m *Memory) claim(notes []desk.Note) error {
+// Claim puts a claim in force, in place of any other of its key.
+func (m *Memory) Claim(o desk.Once) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.once[o.Key] = o.Token
+}
+
+// claimed errs when a note names a claim that is not in force.
+func (m *Memory) claimed(notes []desk.Note) error {
 	for _, n := range notes {
-		if token, taken := m.once[n.Once.Key]; n.Once.Set() && taken && token != n.Once.Token {
+		if token, ok := m.once[n.Once.Key]; n.Once.Set() && (!ok || token != n.Once.Token) {
 			return desk.ErrOvertaken
-		}
-	}
-	for _, n := range notes {
-		if n.Once.Set() {
-			m.once[n.Once.Key] = n.Once.Token
 		}
 	}
 	return nil

@@ -24,6 +24,7 @@ func Run(t *testing.T, fresh func(t *testing.T) (open func() desk.Log)) {
 	t.Run("what was written is loaded", func(t *testing.T) { t.Parallel(); testLoad(t, fresh(t)) })
 	t.Run("a replica catches up", func(t *testing.T) { t.Parallel(); testCatchUp(t, fresh(t)) })
 	t.Run("a failed step writes nothing", func(t *testing.T) { t.Parallel(); testRollback(t, fresh(t)) })
+	t.Run("a lost claim writes nothing", func(t *testing.T) { t.Parallel(); testLostClaim(t, fresh(t)) })
 	t.Run("ids are fresh", func(t *testing.T) { t.Parallel(); testIDs(t, fresh(t)) })
 	t.Run("places are kept", func(t *testing.T) { t.Parallel(); testPlaces(t, fresh(t)) })
 	t.Run("large batches", func(t *testing.T) { t.Parallel(); testLarge(t, fresh(t)) })
@@ -209,6 +210,27 @@ func testRollback(t *testing.T, open func() desk.Log) {
 	again := newWriter(t, open())
 	if again.head != w.head {
 		t.Errorf("head %+v after a failed step, want %+v", again.head, w.head)
+	}
+	same(t, again.engine, w.engine)
+}
+
+// A claim that is not in force fails the transaction of its note, whatever else
+// is in it.
+func testLostClaim(t *testing.T, open func() desk.Log) {
+	w := newWriter(t, open())
+	w.populate()
+	lost := desk.Note{Once: desk.Once{Key: [32]byte{1}, Token: [16]byte{2}}, Kind: "queue", ObjectID: "1"}
+	err := w.log.Update(t.Context(), w.head, func(s desk.Snapshot) (desk.Batch, error) {
+		head := s.Head
+		head.Version++
+		return desk.Batch{Head: head, Notes: []desk.Note{lost}}, nil
+	})
+	if !errors.Is(err, desk.ErrOvertaken) {
+		t.Fatalf("got %v, want %v", err, desk.ErrOvertaken)
+	}
+	again := newWriter(t, open())
+	if again.head != w.head {
+		t.Errorf("head %+v after a claim that was lost, want %+v", again.head, w.head)
 	}
 	same(t, again.engine, w.engine)
 }
