@@ -141,10 +141,22 @@ func (d *Desk) DoNoted(ctx context.Context, cmds []queue.Command, clerk *Clerk) 
 }
 
 // Read lets f look at the live state between two batches. f must neither keep
-// nor change the engine.
+// nor change the engine. It is not called any more once Read has returned, so
+// that what it writes is its caller's alone, also after the context has ended.
 func (d *Desk) Read(ctx context.Context, f func(*queue.Engine)) error {
-	r := &request{read: f}
+	var mu sync.Mutex
+	left := false
+	r := &request{read: func(e *queue.Engine) {
+		mu.Lock()
+		defer mu.Unlock()
+		if !left {
+			f(e)
+		}
+	}}
 	if err := d.submit(ctx, r); err != nil {
+		mu.Lock()
+		defer mu.Unlock()
+		left = true
 		return err
 	}
 	return r.err

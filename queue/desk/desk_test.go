@@ -249,3 +249,28 @@ func TestNotes(t *testing.T) {
 		t.Errorf("notes %v, want %s", got, want)
 	}
 }
+
+// TestAReadThatWasGivenUp: who has stopped waiting is not written to any more.
+func TestAReadThatWasGivenUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := desk.New(desktest.NewMemory(), desk.Config{Now: time.Now, Logger: slog.New(slog.DiscardHandler)})
+		impatient, leave := context.WithCancel(t.Context())
+		leave()
+		looked := false
+		if err := d.Read(impatient, func(*queue.Engine) { looked = true }); !errors.Is(err, context.Canceled) {
+			t.Errorf("a reader who has left is told %v", err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var run sync.WaitGroup
+		run.Go(func() { _ = d.Run(ctx) })
+		if err := d.Read(t.Context(), func(*queue.Engine) {}); err != nil {
+			t.Error(err)
+		}
+		stop()
+		run.Wait()
+		if looked {
+			t.Error("the desk looked for somebody who had left")
+		}
+	})
+}
