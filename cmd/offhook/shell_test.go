@@ -275,7 +275,7 @@ func TestShell(t *testing.T) {
 		}
 		return text(lookUp(v, []string{member}))
 	}
-	sales := made("id", "queues", "create", "name=sales", "type=inbound", "use_processing=false", "offer_timeout_sec=600")
+	sales := made("id", "queues", "create", "name=sales", "type=inbound", "use_processing=false", "offer_timeout_sec=600", "bridge_timeout_sec=600")
 	ada := made("id", "agents", "create", "name=Ada", "extension=201", "queues="+sales)
 	made("status", "agents", "status", ada, "online")
 	attempt := made("attempt_id", "attempts", "join", sales, "destination=+1202", "variables.crm_id=7001")
