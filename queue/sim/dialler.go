@@ -69,7 +69,6 @@ const (
 type dialled struct {
 	no        int64 // of the member
 	agent     int64
-	offerNo   int
 	personAt  int64 // milliseconds; -1 = nobody yet
 	bridgedAt int64
 	dialAt    int64
