@@ -111,50 +111,49 @@ func (h *handler) known(ctx context.Context, c caller, id string) (dispatcher.Re
 	return dispatcher.Ref{DomainID: c.domain, EndpointID: id}, err
 }
 
-func (h *handler) listTriesOfEndpoint(ctx context.Context, c caller, in *struct {
+// endpointRecord asks for a page of what an endpoint was sent.
+type endpointRecord struct {
 	EndpointPath
 	RecordQuery
-}) (*listOut[Try], error) {
-	f, err := in.filter()
+}
+
+// asked returns the endpoint that exists and the page that was asked for.
+func (h *handler) asked(ctx context.Context, c caller, in *endpointRecord) (ref dispatcher.Ref, f store.TryFilter, err error) {
+	if f, err = in.filter(); err != nil {
+		return ref, f, err
+	}
+	ref, err = h.known(ctx, c, in.ID)
+	return ref, f, err
+}
+
+// recordPage shows what was read of a page.
+func recordPage[R, V any](found []R, next *store.TryCursor, err error, view func(*R) V) (*listOut[V], error) {
 	if err != nil {
 		return nil, err
 	}
-	ref, err := h.known(ctx, c, in.ID)
-	if err != nil {
-		return nil, err
-	}
-	found, next, err := h.cfg.Delivery.TryPage(ctx, ref, f)
-	if err != nil {
-		return nil, err
-	}
-	out := &listOut[Try]{list[Try]{Data: make([]Try, 0, len(found)), NextCursor: cursorAt(next)}}
+	out := &listOut[V]{list[V]{Data: make([]V, 0, len(found)), NextCursor: cursorAt(next)}}
 	for i := range found {
-		out.Body.Data = append(out.Body.Data, viewTry(&found[i]))
+		out.Body.Data = append(out.Body.Data, view(&found[i]))
 	}
 	return out, nil
 }
 
-func (h *handler) listDeliveriesOfEndpoint(ctx context.Context, c caller, in *struct {
-	EndpointPath
-	RecordQuery
-}) (*listOut[EndpointDelivery], error) {
-	f, err := in.filter()
+func (h *handler) listTriesOfEndpoint(ctx context.Context, c caller, in *endpointRecord) (*listOut[Try], error) {
+	ref, f, err := h.asked(ctx, c, in)
 	if err != nil {
 		return nil, err
 	}
-	ref, err := h.known(ctx, c, in.ID)
+	found, next, err := h.cfg.Delivery.TryPage(ctx, ref, f)
+	return recordPage(found, next, err, viewTry)
+}
+
+func (h *handler) listDeliveriesOfEndpoint(ctx context.Context, c caller, in *endpointRecord) (*listOut[EndpointDelivery], error) {
+	ref, f, err := h.asked(ctx, c, in)
 	if err != nil {
 		return nil, err
 	}
 	found, next, err := h.cfg.Delivery.DeliveryPage(ctx, ref, f)
-	if err != nil {
-		return nil, err
-	}
-	out := &listOut[EndpointDelivery]{list[EndpointDelivery]{Data: make([]EndpointDelivery, 0, len(found)), NextCursor: cursorAt(next)}}
-	for i := range found {
-		out.Body.Data = append(out.Body.Data, viewEndpointDelivery(&found[i]))
-	}
-	return out, nil
+	return recordPage(found, next, err, viewEndpointDelivery)
 }
 
 func viewEndpointDelivery(l *store.LastTry) EndpointDelivery {

@@ -37,16 +37,23 @@ it starts; several servers that start at once wait for each other.`,
 	return cmd
 }
 
-func migrate(cmd *cobra.Command, up bool) error {
+// givenDatabase is the database of the configuration, for work that has no use
+// for a private one.
+func givenDatabase() (store.Config, error) {
 	cfg, err := loadConfig()
+	if err == nil && cfg.DatabaseURL == "" {
+		err = errNoDatabase
+	}
+	return store.Config{URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns}, err
+}
+
+func migrate(cmd *cobra.Command, up bool) error {
+	cfg, err := givenDatabase()
 	if err != nil {
 		return err
 	}
-	if cfg.DatabaseURL == "" {
-		return errNoDatabase
-	}
 	ctx := cmd.Context()
-	pool, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns})
+	pool, err := store.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}

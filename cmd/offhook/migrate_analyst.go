@@ -29,15 +29,12 @@ func makeAnalyst(cmd *cobra.Command, role string) error {
 	if err != nil {
 		return usageError{err}
 	}
-	cfg, err := loadConfig()
+	cfg, err := givenDatabase()
 	if err != nil {
 		return err
 	}
-	if cfg.DatabaseURL == "" {
-		return errNoDatabase
-	}
 	ctx := cmd.Context()
-	pool, err := store.Open(ctx, store.Config{URL: cfg.DatabaseURL, MaxConns: cfg.DatabaseMaxConns})
+	pool, err := store.Open(ctx, cfg)
 	if err != nil {
 		return err
 	}

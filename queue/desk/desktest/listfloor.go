@@ -18,25 +18,26 @@ import (
 // listens.
 type floor struct {
 	t     *testing.T
+	now   func() time.Time // the desks' clock
 	desks []*desk.Desk
 	dials chan queue.Event
 }
 
-// ready returns a member of the queue who is ready by the real clock.
-func ready(id, queueID int64) *queue.Member {
+// ready returns a member of the queue who has been ready for an hour.
+func (f *floor) ready(id, queueID int64) *queue.Member {
 	m := listed(id, queueID)
-	m.ReadyAt = time.Now().Add(-time.Hour)
+	m.ReadyAt = f.now().Add(-time.Hour)
 	return m
 }
 
 func runFloor(t *testing.T, r Roster, desks int) *floor {
-	f := &floor{t: t, dials: make(chan queue.Event, 10_000)}
+	f := &floor{t: t, now: time.Now, dials: make(chan queue.Event, 10_000)}
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	t.Cleanup(func() { stop(); running.Wait() })
 	for range desks {
 		d := desk.New(r.Open(), desk.Config{
-			Now: time.Now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Lists: r.Lists(), Zones: time.LoadLocation,
+			Now: f.now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil)), Lists: r.Lists(), Zones: time.LoadLocation,
 			OnCommit: func(events []queue.Event, _ desk.Head) {
 				for _, ev := range events {
 					if ev.Type == queue.EventSwitchDial {
@@ -91,7 +92,7 @@ func testTwoDiallers(t *testing.T, r Roster) {
 	queueID := f.do(0, queue.SaveQueue{Queue: q}).Changed[0].(*queue.Queue).ID
 	var all []*queue.Member
 	for i := range members {
-		all = append(all, ready(int64(i+1), queueID))
+		all = append(all, f.ready(int64(i+1), queueID))
 	}
 	r.Add(all...)
 	for _, d := range f.desks {
@@ -106,7 +107,7 @@ func testTwoDiallers(t *testing.T, r Roster) {
 		seen[*order.Destination] = true
 		f.end(i%2, order)
 	}
-	found, _, err := r.Lists().Ready(t.Context(), desk.Ready{QueueID: queueID, Zones: []string{""}, At: time.Now().Add(time.Hour), Limit: members + 1})
+	found, _, err := r.Lists().Ready(t.Context(), desk.Ready{QueueID: queueID, Zones: []string{""}, At: f.now().Add(time.Hour), Limit: members + 1})
 	if err != nil || len(found) != members {
 		t.Fatalf("%d members are ready an hour later, want %d: %v", len(found), members, err)
 	}
@@ -133,7 +134,7 @@ func testEditedInHopper(t *testing.T, r Roster) {
 	q := queue.DefaultQueue(0, "sales", queue.Progressive)
 	queueID := f.do(0, queue.SaveQueue{Queue: q}).Changed[0].(*queue.Queue).ID
 	agent := f.do(0, queue.SaveAgent{Agent: queue.Agent{Name: "Anna", Queues: []int64{queueID}}}).Changed[0].(*queue.Agent).ID
-	r.Add(ready(1, queueID), ready(2, queueID), ready(3, queueID))
+	r.Add(f.ready(1, queueID), f.ready(2, queueID), f.ready(3, queueID))
 	f.do(0, queue.SetAgentStatus{AgentID: agent, Status: queue.StatusOnline})
 	first := f.dialled()
 	if !r.Edit(2, 0, "Ann") {
@@ -157,7 +158,7 @@ func testEditedInHopper(t *testing.T, r Roster) {
 	}
 	r.Remove(3)
 	f.end(0, second)
-	r.Add(ready(4, queueID))
+	r.Add(f.ready(4, queueID))
 	f.desks[0].Refill(queueID)
 	if third := f.dialled(); *third.Destination != fmt.Sprintf("+1202555%04d", 4) {
 		t.Errorf("%s is dialled, who was taken off the list", *third.Destination)
