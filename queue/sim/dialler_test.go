@@ -9,7 +9,7 @@ import (
 	"github.com/offhook/offhook/queue"
 )
 
-func dialled8h(t *testing.T, d Dialler) DialTally {
+func played(t *testing.T, d Dialler) DialTally {
 	t.Helper()
 	tally, err := d.Run(nil)
 	if err != nil {
@@ -50,7 +50,7 @@ func TestDiallersReachTheirFigures(t *testing.T) {
 	} {
 		d := Typical(test.typ, test.agents)
 		d.PerAgent, d.To = test.perAgent, 7*time.Hour
-		tally := dialled8h(t, d)
+		tally := played(t, d)
 		busy, drops := measured(t, &tally, "occupancy"), measured(t, &tally, "drop_rate")
 		if busy < test.low || busy > test.high || drops > test.mayDrop {
 			t.Errorf("%d agents, %s: occupancy %.3f (want %.2f to %.2f), drops %.4f (want at most %.2f)",
@@ -67,7 +67,7 @@ func TestPreviewDropsNobody(t *testing.T) {
 	t.Parallel()
 	d := Typical(queue.Preview, 5)
 	d.Ring, d.To = 10*time.Second, 3*time.Hour
-	tally := dialled8h(t, d)
+	tally := played(t, d)
 	if tally.Connected == 0 || tally.Dropped != 0 || measured(t, &tally, "mean_wait_s") != 0 {
 		t.Errorf("a preview gave %+v", tally)
 	}
@@ -78,9 +78,9 @@ func TestDiallerIsBySeed(t *testing.T) {
 	t.Parallel()
 	d := Typical(queue.Predictive, 5)
 	d.From, d.To = 0, time.Hour
-	one, again := dialled8h(t, d), dialled8h(t, d)
+	one, again := played(t, d), played(t, d)
 	d.Seed++
-	if other := dialled8h(t, d); one != again || one == other {
+	if other := played(t, d); one != again || one == other {
 		t.Errorf("one seed gave %+v and %+v, another %+v", one, again, other)
 	}
 }
