@@ -10,6 +10,7 @@ import (
 
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/dispatcher/dispatchertest"
+	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/store"
 	"github.com/offhook/offhook/store/storetest"
 )
@@ -44,6 +45,42 @@ func TestDeletingBesideDeliveries(t *testing.T) {
 		}
 		fatal(t, tx.Commit(ctx))
 		group.Wait()
+	}
+}
+
+// TestOutcomesBesideADeletion writes outcomes while the deletion of their
+// endpoint is about to be committed: the tries stay, and nothing fails.
+func TestOutcomesBesideADeletion(t *testing.T) {
+	t.Parallel()
+	ctx, pool := t.Context(), storetest.New(t)
+	d := newDelivery(t, pool)
+	gone, stays := dispatchertest.Endpoint("https://a.example/"), dispatchertest.Endpoint("https://b.example/")
+	s := dispatcher.Settlement{At: t0}
+	for _, ep := range []dispatcher.Endpoint{gone, stays} {
+		fatal(t, d.CreateEndpoint(ctx, ep, store.From{}, store.By{At: t0}))
+		ref := dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}
+		ev := queue.Event{RecordedAt: t0, Seq: 7}
+		s.Tries = append(s.Tries, tryOf(ref, ev, dispatcher.StateRetrying, false))
+		s.Park = append(s.Park, dispatcher.Parked{Ref: ref, Position: dispatcher.Position{RecordedAt: t0, Seq: 7}, Lane: "attempt/1", Tries: 1, NextAt: at(60)})
+	}
+	tx, err := pool.Begin(ctx)
+	fatal(t, err)
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }() // else a failure would wait for its connection
+	_, err = tx.Exec(ctx, `DELETE FROM endpoints WHERE id = $1`, gone.ID[3:])
+	fatal(t, err)
+	var group sync.WaitGroup
+	group.Go(func() {
+		if err := d.Settle(ctx, s); err != nil {
+			t.Errorf("the outcomes: %v", err)
+		}
+	})
+	waitForLock(ctx, t, tx)
+	fatal(t, tx.Commit(ctx))
+	group.Wait()
+	var tries, parked int
+	fatal(t, pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM tries), (SELECT count(*) FROM parked WHERE endpoint_id = $1)`, stays.ID[3:]).Scan(&tries, &parked))
+	if tries != 2 || parked != 1 {
+		t.Errorf("%d tries and %d parked events, want 2 and 1", tries, parked)
 	}
 }
 

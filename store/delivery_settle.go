@@ -44,12 +44,21 @@ func (k *placeColumns) parse(id string) uuid.UUID {
 	return u
 }
 
+// An endpoint that is being deleted is waited for, and what belonged to it is
+// left out: without the lock it could go between the look and the insert. Locks
+// are taken in the order of the keys, as everywhere.
 const settlePark = `
+WITH p AS (
+    SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::int[],
+                         $7::timestamptz[], $8::boolean[], $9::timestamptz[], $10::bigint[])
+        AS p (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence)
+), there AS MATERIALIZED (
+    SELECT e.domain_id, e.id FROM endpoints e
+    WHERE (e.domain_id, e.id) IN (SELECT domain_id, endpoint_id FROM p)
+    ORDER BY e.domain_id, e.id FOR KEY SHARE
+)
 INSERT INTO parked (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence)
-SELECT p.* FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::int[],
-                       $7::timestamptz[], $8::boolean[], $9::timestamptz[], $10::bigint[])
-    AS p (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence)
-WHERE EXISTS (SELECT FROM endpoints e WHERE e.domain_id = p.domain_id AND e.id = p.endpoint_id)
+SELECT p.* FROM p JOIN there e ON e.domain_id = p.domain_id AND e.id = p.endpoint_id
 ON CONFLICT (domain_id, endpoint_id, seq) DO UPDATE
 SET tries = excluded.tries, next_at = excluded.next_at, claimed = excluded.claimed, held_since = excluded.held_since`
 
