@@ -1,7 +1,10 @@
 package dispatcher_test
 
 import (
+	"context"
+	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,5 +42,48 @@ func TestRequestsUnderWayToADeletedEndpointAreRecorded(t *testing.T) {
 	}
 	if n := len(r.all()); n != 4 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// blind is a store that does not tell for a while which endpoints there are.
+type blind struct {
+	*dispatchertest.Memory
+	is atomic.Bool
+}
+
+func (s *blind) Active(ctx context.Context) ([]dispatcher.Subscription, error) {
+	subs, err := s.Memory.Active(ctx) // counted
+	if s.is.Load() {
+		return nil, errors.New("no answer")
+	}
+	return subs, err
+}
+
+// TestRequestsUnderWayWhenNobodyTells: a lease is gone, and whether with its
+// endpoint or to another replica cannot be found out. The requests are cut off and
+// stay on record.
+func TestRequestsUnderWayWhenNobodyTells(t *testing.T) {
+	t.Parallel()
+	m := &blind{Memory: &dispatchertest.Memory{}}
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	_, ep := newReceiver(t, func(*delivery, http.ResponseWriter) {
+		entered <- struct{}{}
+		<-release
+	})
+	defer close(release)
+	m.Create(ep, dispatcher.Position{})
+	attempts(m.Memory, 1, 4, 1, time.Now())
+	d, _ := run(t, m, loopback())
+	for range 4 {
+		<-entered
+	}
+	m.is.Store(true)
+	m.Delete(ref(ep))
+	d.Reload()
+	waitFor(t, "the tries", nil, func() bool { return len(m.Tries(ref(ep))) == 4 })
+	for _, try := range m.Tries(ref(ep)) {
+		if try.Outcome != dispatcher.OutcomeUnknown {
+			t.Errorf("try %d: %s (%s)", try.Seq, try.Outcome, try.Error)
+		}
 	}
 }

@@ -98,15 +98,15 @@ func (d *Dispatcher) released() []Lease {
 
 // sinceHolding returns the endpoints as they are after a beat, if they need be
 // known: when a lease is gone, they tell whether its endpoint was deleted, or is
-// somebody else's now.
-func (d *Dispatcher) sinceHolding(ctx context.Context, subs []Subscription, h Holding) []Subscription {
+// somebody else's now. Told is false when they need be known and are not.
+func (d *Dispatcher) sinceHolding(ctx context.Context, subs []Subscription, h Holding) (_ []Subscription, told bool) {
 	if !d.vanished(h) {
-		return subs
+		return subs, true
 	}
 	if fresh, err := d.active(ctx); err == nil {
-		return fresh
+		return fresh, true
 	}
-	return subs // as if it were somebody else's, which is the safe belief
+	return subs, false
 }
 
 // vanished reports whether a worker's endpoint has no lease of ours any more.
@@ -127,8 +127,10 @@ func (d *Dispatcher) vanished(h Holding) bool {
 
 // workOn compares what we hold with the workers that run: one that lost its
 // lease is dropped, one that is more than our share ends in peace, and what we
-// hold without use is handed back. It returns the leases to work on.
-func (d *Dispatcher) workOn(h Holding, active map[Ref]bool) map[Ref]Lease {
+// hold without use is handed back. Where nobody told whether an endpoint without
+// a lease exists, its worker ends at once and leaves it to the store what is
+// written. It returns the leases to work on.
+func (d *Dispatcher) workOn(h Holding, active map[Ref]bool, told bool) map[Ref]Lease {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	held := make(map[Ref]Lease, len(h.Leases))
@@ -140,11 +142,13 @@ func (d *Dispatcher) workOn(h Holding, active map[Ref]bool) map[Ref]Lease {
 	for ref, w := range d.workers {
 		switch l, ok := held[ref]; {
 		case ok && l == w.lease:
-		case !ok && !active[ref]:
+		case !ok && told && !active[ref]:
 			// Its endpoint was deleted, and the lease with it: nobody else delivers,
 			// and what was sent is still to be recorded. Were it not so, the store
 			// would refuse that.
 			w.stop()
+		case !ok && !told:
+			w.cut()
 		default:
 			w.lose()
 		}
@@ -185,7 +189,21 @@ func (w *worker) lose() {
 	if w.lost {
 		return
 	}
-	w.lost, w.stopping = true, true
+	w.lost = true
+	w.end()
+}
+
+// cut ends the worker and its requests at once. What came of them is written if
+// the store takes it: it does when the endpoint was deleted.
+func (w *worker) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.end()
+}
+
+// end is what lose and cut have in common; the caller holds mu.
+func (w *worker) end() {
+	w.stopping = true
 	w.abort()
 	w.stop()
 	signal(w.wake)

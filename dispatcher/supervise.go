@@ -59,8 +59,9 @@ func (d *Dispatcher) supervise(ctx, late context.Context) {
 			}
 		}
 		if held, err := d.hold(ctx); err == nil {
-			subs = d.sinceHolding(ctx, subs, held)
-			d.reconcile(ctx, subs, held, start)
+			var told bool
+			subs, told = d.sinceHolding(ctx, subs, held)
+			d.reconcile(ctx, subs, d.workOn(held, refsOf(subs), told), start)
 		} else if errors.Is(err, ErrSuperseded) {
 			d.superseded()
 		} else if ctx.Err() == nil {
@@ -95,14 +96,18 @@ func (d *Dispatcher) active(ctx context.Context) ([]Subscription, error) {
 	return d.store.Active(ctx)
 }
 
-// reconcile starts, changes and stops workers, so that they are those of the
-// endpoints in subs that we hold.
-func (d *Dispatcher) reconcile(ctx context.Context, subs []Subscription, h Holding, start func(context.Context, *worker)) {
-	active := make(map[Ref]bool, len(subs))
+// refsOf returns which endpoints there are.
+func refsOf(subs []Subscription) map[Ref]bool {
+	refs := make(map[Ref]bool, len(subs))
 	for i := range subs {
-		active[subs[i].Endpoint.ref()] = true
+		refs[subs[i].Endpoint.ref()] = true
 	}
-	held := d.workOn(h, active)
+	return refs
+}
+
+// reconcile starts and changes workers, so that they are those of the endpoints
+// in subs that we hold; workOn has stopped the others.
+func (d *Dispatcher) reconcile(ctx context.Context, subs []Subscription, held map[Ref]Lease, start func(context.Context, *worker)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for i := range subs {
