@@ -3,7 +3,8 @@ package queue
 import "time"
 
 // Command is anything from outside that may change the engine, or time
-// passing: one of the types of this file. One command is one atomic step.
+// passing: one of the types of this file, or Transfer. One command is one atomic
+// step.
 type Command interface{ command() }
 
 // Join brings a subscriber into a queue that the engine distributes. Refused:
@@ -211,8 +212,11 @@ const (
 //
 // Which fields count:
 //
-//	ringing, answered   Leg
-//	bridged             AgentID/AgentRef or OfferNo when several offers are open
+//	ringing             Leg
+//	answered            Leg; AgentChannelID, for an agent's own leg, in place of
+//	                    the id that it had
+//	bridged             AgentID/AgentRef or OfferNo when several offers are open;
+//	                    AgentChannelID as in answered
 //	bridge_failed       Cause, SIPCode; Leg member when the member leg is gone,
 //	                    so that the attempt cannot wait again
 //	amd                 AMDResult; Reason for what made it decide

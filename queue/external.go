@@ -108,6 +108,7 @@ func (s *step) rungOrBridged(a *attempt, c SwitchReport) error {
 		i = len(a.Offers) - 1
 	}
 	if c.Event == SwitchBridged {
+		a.Offers[i].reachedBy(c.AgentChannelID)
 		s.bridge(a, i)
 	}
 	return nil

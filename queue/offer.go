@@ -181,6 +181,7 @@ func (s *step) accept(c Accept) error {
 	first := s.acceptOffer(a, i, c.AgentChannelID)
 	switch {
 	case c.Bridged:
+		a.Offers[i].reachedBy(c.AgentChannelID)
 		s.bridge(a, i)
 	case first:
 		s.connect(a, i)
@@ -196,14 +197,20 @@ func (s *step) acceptOffer(a *attempt, i int, channel string) bool {
 		return false
 	}
 	s.touch(a)
-	if channel != "" && channel != o.Channel {
-		o.Channel = channel
-	}
+	o.reachedBy(channel)
 	t := s.when(a)
 	o.AcceptedAt = t
 	agent := o.Agent
 	a.Agent, a.Accepted, a.AgentChannel, a.AgentAnsweredAt = &agent, o.No, o.Channel, t
 	return true
+}
+
+// reachedBy takes the id that the switch gives the agent's leg in place of the
+// one that it had; empty = it says nothing of it.
+func (o *Offer) reachedBy(channel string) {
+	if channel != "" {
+		o.Channel = channel
+	}
 }
 
 // connect brings the member and the agent who has accepted together: by an

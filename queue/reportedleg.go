@@ -56,6 +56,16 @@ func (s *step) reportedOffer(a *attempt, c SwitchReport) int {
 	}
 }
 
+// noOffer says why a report means no open offer: none, in the words of why, or
+// one of another leg. An id that is not known yet could be that of a phone that
+// rang before, so it is not taken for the one that rings now.
+func (a *Attempt) noOffer(why string) string {
+	if len(a.Offers) == 0 {
+		return why
+	}
+	return "the open offer has another leg or agent; name the agent or offer_no with a leg of your own"
+}
+
 func (c *SwitchReport) namesAgent() bool { return c.AgentID != 0 || c.AgentRef != "" }
 
 // reportedAgent returns the agent that the report names, 0 when it names none

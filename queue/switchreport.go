@@ -125,7 +125,7 @@ func (s *step) legAnswered(a *attempt, c SwitchReport) {
 	}
 	i := s.reportedOffer(a, c)
 	if i < 0 {
-		s.res.Dropped = "no offer of the attempt is open"
+		s.res.Dropped = a.noOffer("no offer of the attempt is open")
 		return
 	}
 	if s.acceptOffer(a, i, c.AgentChannelID) {
@@ -143,9 +143,12 @@ func (s *step) bridgeReport(a *attempt, c SwitchReport) {
 	switch {
 	case c.Event == SwitchBridged && a.newLeg(c):
 		s.rejoined(a, c)
-	case i < 0 || a.Queue.Type.agentFirst():
+	case a.Queue.Type.agentFirst():
 		s.res.Dropped = "no offer of the attempt waits for its bridge"
+	case i < 0:
+		s.res.Dropped = a.noOffer("no offer of the attempt waits for its bridge")
 	case c.Event == SwitchBridged:
+		a.Offers[i].reachedBy(c.AgentChannelID)
 		s.bridge(a, i)
 	default:
 		s.bridgeFailed(a, i, c)
@@ -191,7 +194,7 @@ func (s *step) legEnded(a *attempt, c SwitchReport) {
 	}
 	i := s.reportedOffer(a, c)
 	if i < 0 {
-		s.res.Dropped = "no offer of the attempt is open"
+		s.res.Dropped = a.noOffer("no offer of the attempt is open")
 		return
 	}
 	s.ended = a.Offers[i].Channel
