@@ -31,17 +31,14 @@ func recovery(t *testing.T, s *store.Store, r store.Recovery) store.Task {
 	return task
 }
 
-// settledLog gives an endpoint a log of n attempts with three events each, one
-// attempt a minute, all of them settled, and returns the events.
-func settledLog(t *testing.T, pool *pgxpool.Pool, d *store.Delivery, ref dispatcher.Ref, n int) []queue.Event {
+// attemptsLog makes a log of n attempts with three events each, one attempt a
+// minute, and returns the events.
+func attemptsLog(t *testing.T, pool *pgxpool.Pool, n int) []queue.Event {
 	t.Helper()
 	var all []queue.Event
 	for i := range n {
 		all = append(all, appendEvents(t, pool, at(60*i), dispatchertest.Attempt(int64(i+1), 3, at(60*i))...)...)
 	}
-	last := all[len(all)-1]
-	fatal(t, d.Settle(t.Context(), dispatcher.Settlement{At: t0, Cursors: []dispatcher.Cursor{
-		{Ref: ref, Settled: dispatcher.Position{RecordedAt: last.RecordedAt, Seq: last.Seq}}}}))
 	return all
 }
 
@@ -61,7 +58,7 @@ func TestWhatARecoveryTakesUp(t *testing.T) {
 	ep := dispatchertest.Endpoint("https://a.example/")
 	createAt(t, d, ep, dispatcher.Position{})
 	ref := dispatcher.Ref{DomainID: 1, EndpointID: ep.ID}
-	evs := settledLog(t, pool, d, ref, 4) // and the endpoint's own creation, which it does not get
+	evs := attemptsLog(t, pool, 4) // and the endpoint's own creation, which it does not get
 	// Attempt 1 was delivered, of attempt 2 one event was given up, one given up
 	// and delivered by hand, one given up and tried in vain by hand; attempt 3 was
 	// never sent but one event by hand; of attempt 4 one event waits.
@@ -77,8 +74,11 @@ func TestWhatARecoveryTakesUp(t *testing.T) {
 	for i := range tries {
 		tries[i].StartedAt = tries[i].StartedAt.Add(time.Duration(i) * time.Millisecond)
 	}
-	fatal(t, d.Settle(t.Context(), dispatcher.Settlement{At: t0, Tries: tries, Park: []dispatcher.Parked{
-		{Ref: ref, Position: dispatcher.Position{RecordedAt: evs[9].RecordedAt, Seq: evs[9].Seq}, Lane: "attempt/4", Tries: 1, NextAt: at(9999)}}}))
+	last := evs[len(evs)-1]
+	fatal(t, d.Settle(t.Context(), dispatcher.Settlement{At: t0, Tries: tries,
+		Park: []dispatcher.Parked{
+			{Ref: ref, Position: dispatcher.Position{RecordedAt: evs[9].RecordedAt, Seq: evs[9].Seq}, Lane: "attempt/4", Tries: 1, NextAt: at(9999)}},
+		Cursors: []dispatcher.Cursor{{Ref: ref, Settled: dispatcher.Position{RecordedAt: last.RecordedAt, Seq: last.Seq}}}}))
 	for i, c := range []struct {
 		which        store.Which
 		since, until time.Time

@@ -45,20 +45,25 @@ func (k *placeColumns) parse(id string) uuid.UUID {
 }
 
 // An endpoint that is being deleted is waited for, and what belonged to it is
-// left out: without the lock it could go between the look and the insert. Locks
-// are taken in the order of the keys, as everywhere.
+// left out: without the lock it could go between the look and the insert. So is
+// what an admin has passed over meanwhile (EnableEndpointFromNow): what a worker
+// parks lies behind its cursor, unless it was parked before. Locks are taken in
+// the order of the keys, as everywhere.
 const settlePark = `
 WITH p AS (
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::int[],
                          $7::timestamptz[], $8::boolean[], $9::timestamptz[], $10::bigint[])
         AS p (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence)
 ), there AS MATERIALIZED (
-    SELECT e.domain_id, e.id FROM endpoints e
+    SELECT e.domain_id, e.id, c.settled_seq
+    FROM endpoints e JOIN endpoint_cursors c ON c.domain_id = e.domain_id AND c.endpoint_id = e.id
     WHERE (e.domain_id, e.id) IN (SELECT domain_id, endpoint_id FROM p)
-    ORDER BY e.domain_id, e.id FOR KEY SHARE
+    ORDER BY e.domain_id, e.id FOR KEY SHARE OF e FOR NO KEY UPDATE OF c
 )
 INSERT INTO parked (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence)
 SELECT p.* FROM p JOIN there e ON e.domain_id = p.domain_id AND e.id = p.endpoint_id
+WHERE p.seq > e.settled_seq
+   OR EXISTS (SELECT FROM parked k WHERE k.domain_id = p.domain_id AND k.endpoint_id = p.endpoint_id AND k.seq = p.seq)
 ON CONFLICT (domain_id, endpoint_id, seq) DO UPDATE
 SET tries = excluded.tries, next_at = excluded.next_at, claimed = excluded.claimed, held_since = excluded.held_since`
 

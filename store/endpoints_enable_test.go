@@ -48,6 +48,10 @@ func TestEnablingFromWhereItStoppedOrFromNow(t *testing.T) {
 	}
 	fatal(t, d.SetEndpointEnabled(ctx, ref, false, by))
 	fatal(t, d.EnableEndpointFromNow(ctx, ref, by))
+	// A worker that was still ending parks what it had read.
+	last := evs[len(evs)-1]
+	fatal(t, d.Settle(ctx, dispatcher.Settlement{At: by.At, Park: []dispatcher.Parked{
+		{Ref: ref, Position: dispatcher.Position{RecordedAt: last.RecordedAt, Seq: last.Seq}, Lane: "attempt/1", HeldSince: by.At}}}))
 	after := states()
 	for i, state := range before {
 		wantOff, wantNow := state, state

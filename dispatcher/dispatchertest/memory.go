@@ -287,7 +287,11 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 		}
 	}
 	for _, p := range s.Park {
-		if e := m.endpoints[p.Ref]; e != nil {
+		e := m.endpoints[p.Ref]
+		if e == nil {
+			continue
+		}
+		if _, again := e.parked[p.Seq]; again || p.Seq > e.sub.Settled.Seq {
 			e.parked[p.Seq] = p
 		}
 	}

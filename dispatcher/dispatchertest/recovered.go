@@ -10,7 +10,7 @@ import (
 // testRecovered: what a recovery puts up is found until it is tried or claimed,
 // and announced by a number that rises.
 func testRecovered(t *testing.T, f Fixture) {
-	evs := f.Append(base, Attempt(1, 4, base)...)
+	evs := f.Append(base, Attempt(1, 5, base)...)
 	_, ref := create(t, f, pos(evs[3]))
 	pieces := func() int64 {
 		t.Helper()
@@ -37,17 +37,22 @@ func testRecovered(t *testing.T, f Fixture) {
 		t.Errorf("%d pieces of recoveries after %d", now, before)
 	}
 	same(t, "put up", found(), []int64{evs[0].Seq, evs[1].Seq, evs[3].Seq})
-	// An ordinary one that waits is none of them.
+	// An ordinary one that waits is none of them, and one that was passed over is
+	// not parked any more.
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base, Park: []dispatcher.Parked{
-		{Ref: ref, Position: pos(evs[2]), Lane: "attempt/1", NextAt: base.Add(time.Hour)}}}))
+		{Ref: ref, Position: pos(evs[2]), Lane: "attempt/1", NextAt: base.Add(time.Hour)},
+		{Ref: ref, Position: pos(evs[4]), Lane: "attempt/1", NextAt: base.Add(time.Hour)}}}))
 	ok(t, f.Store.Claim(t.Context(), 0, []dispatcher.Claim{{Ref: ref, Parked: []int64{evs[0].Seq}}}))
 	ok(t, f.Store.Settle(t.Context(), dispatcher.Settlement{At: base, Park: []dispatcher.Parked{
 		{Ref: ref, Position: pos(evs[1]), Lane: "attempt/1", Tries: 1, NextAt: base.Add(time.Hour), RecoveredAt: base}}}))
 	same(t, "not touched yet", found(), []int64{evs[3].Seq})
 	b, err := f.Store.Backlog(t.Context(), ref)
 	ok(t, err)
+	if len(b.Parked) != 4 {
+		t.Errorf("%d are parked, want those that were recovered and the ordinary one", len(b.Parked))
+	}
 	for i, p := range b.Parked {
-		if want := i != 2; p.RecoveredAt.IsZero() == want {
+		if want := i != 3; p.RecoveredAt.IsZero() == want {
 			t.Errorf("event %d was recovered at %v", p.Seq, p.RecoveredAt)
 		}
 	}
