@@ -197,9 +197,6 @@ func (h *handler) changeAgent(ctx context.Context, c caller, in *struct {
 		Name: a.Name, UserID: a.UserID, Extension: a.Extension, Ref: a.Ref, Queues: a.Queues, Capacity: a.Capacity,
 		Skills: a.Skills, Position: a.Position,
 	}
-	if in.Body.Skills != nil {
-		settings.Skills = nil
-	}
 	if in.Body.Capacity != nil {
 		settings.Capacity = nil // else the old channels would shine through
 	}

@@ -58,14 +58,6 @@ func (h *handler) calendarRoutes() {
 		all:  (*queue.Engine).Calendars,
 		find: (*queue.Engine).Calendar,
 		view: viewCalendar,
-		drop: func(x *Calendar, field string) {
-			switch field {
-			case "weekly":
-				x.Weekly = nil
-			case "exceptions":
-				x.Exceptions = nil
-			}
-		},
 		save: func(x Calendar, id int64) queue.Command {
 			x.ID = id
 			return queue.SaveCalendar{Calendar: x.calendar()}

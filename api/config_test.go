@@ -29,6 +29,11 @@ func TestQueueSettings(t *testing.T) {
 	if string(read.raw) != string(changed.raw) {
 		t.Errorf("read %s\nchanged %s", read.raw, changed.raw)
 	}
+	s.call(s.admin, "PATCH", "/v1/queues/"+id, `{"retry_rules":[{"name":"busy","causes":["USER_BUSY"],"after_sec":60,"max":3}]}`).want(200)
+	ruled := s.call(s.admin, "PATCH", "/v1/queues/"+id, `{"retry_rules":[{"name":"all","after_sec":5}]}`).want(200)
+	if fmt.Sprint(ruled.at("retry_rules", 0)) != "map[after_sec:5 name:all]" {
+		t.Errorf("an old rule shines through a new one: %v", ruled.at("retry_rules", 0))
+	}
 
 	s.call(s.admin, "POST", "/v1/queues", `{"name":"sales","type":"chat"}`).problem(409, "name_taken")
 	s.call(s.admin, "POST", "/v1/queues", `{"name":"x"}`).problem(422, "invalid")
@@ -63,6 +68,15 @@ func TestAgentSettings(t *testing.T) {
 		t.Errorf("an agent without agent_ref is found by it: %v", l)
 	}
 	s.call(s.admin, "PATCH", "/v1/agents/"+id, `{"name":null}`).problem(422, "invalid").blames("/name")
+	s.call(s.admin, "PATCH", "/v1/agents/"+id, `{"user_id":6,"queues":[4711]}`).problem(422, "unknown_queue").blames("/queues")
+	if kept := s.call(s.admin, "GET", "/v1/agents/"+id, nil).want(200); kept.json["user_id"] != 5.0 || kept.at("queues", 0) != created.at("queues", 0) {
+		t.Errorf("a refused change has changed him: %s", kept.raw)
+	}
+	s.call(s.admin, "PATCH", "/v1/agents/"+id, `{"user_id":6}`).want(200)
+	noted := s.call(s.admin, "GET", "/v1/audit?object_kind=agent&limit=1", nil).want(200)
+	if noted.at("data", 0, "before", "user_id") != 5.0 || noted.at("data", 0, "after", "user_id") != 6.0 {
+		t.Errorf("the audit log does not know what was changed: %s", noted.raw)
+	}
 	s.call(s.admin, "PATCH", "/v1/agents/"+id, `{"capacity":{"fax":1}}`).problem(422, "invalid").blames("/capacity")
 	s.call(s.admin, "POST", "/v1/agents", `{"name":"Bea","queues":[4711]}`).problem(422, "unknown_queue").blames("/queues")
 	s.call(s.operator, "PUT", "/v1/agents/"+id+"/status", `{"status":"asleep"}`).problem(422, "invalid").blames("/status")

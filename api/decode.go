@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -52,20 +53,34 @@ func hasNUL(data []byte) bool {
 }
 
 // overlay lays the members of a JSON object over v: what the object does not
-// name keeps its value. Members that are null are refused unless listed, since
-// null is not a value of theirs.
+// name keeps its value. A list that it names is replaced as a whole; of an
+// object, the members. Members that are null are refused unless listed, since
+// null is not a value of theirs. What v's pointers and lists point at is not
+// written to: it may be somebody else's.
 func overlay(raw []byte, v any, nullable ...string) error {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &members); err != nil {
 		return problem(CodeMalformed, "The body is not a JSON object.")
 	}
+	named := map[string]any{}
 	for name, value := range members {
 		if string(value) == "null" && !slices.Contains(nullable, name) {
 			return invalid("/"+name, "null is not a value of "+name)
 		}
+		if value[0] != '{' {
+			named[name] = nil
+		}
 	}
-	if err := json.Unmarshal(raw, v); err != nil {
-		return problem(CodeMalformed, "The body is not JSON: "+err.Error())
+	// The decoder writes through pointers, and into the elements that a list has:
+	// null takes both away.
+	empty, err := json.Marshal(named)
+	if err != nil {
+		return fmt.Errorf("lay a body over what there is: %w", err)
+	}
+	for _, text := range [][]byte{empty, raw} {
+		if err := json.Unmarshal(text, v); err != nil {
+			return problem(CodeMalformed, "The body is not JSON: "+err.Error())
+		}
 	}
 	return nil
 }

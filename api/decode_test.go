@@ -118,6 +118,35 @@ func TestOverlay(t *testing.T) {
 	}
 }
 
+// What a change begins with belongs to somebody else: to the live state.
+func TestOverlayWritesToNobodyElse(t *testing.T) {
+	t.Parallel()
+	type rule struct {
+		Name string `json:"name"`
+		Max  int    `json:"max,omitempty"`
+	}
+	type settings struct {
+		Text  *string `json:"text"`
+		Count *int    `json:"count"`
+		Rules []rule  `json:"rules"`
+		IDs   []int64 `json:"ids"`
+		Law   *rule   `json:"law"`
+	}
+	text, count := "old", 1
+	theirs := settings{Text: &text, Count: &count, Rules: []rule{{"a", 3}, {"b", 4}}, IDs: []int64{1, 2}, Law: &rule{"law", 7}}
+	mine := theirs
+	mine.Law = &rule{"law", 7} // of an object the members are laid over: its owner copies it
+	if err := overlay([]byte(`{"text":"new","count":2,"rules":[{"name":"c"}],"ids":[9],"law":{"max":8}}`), &mine); err != nil {
+		t.Fatal(err)
+	}
+	if text != "old" || count != 1 || theirs.Rules[0] != (rule{"a", 3}) || theirs.IDs[0] != 1 {
+		t.Errorf("what was there has changed: %s %d %v %v", text, count, theirs.Rules, theirs.IDs)
+	}
+	if *mine.Text != "new" || *mine.Count != 2 || len(mine.Rules) != 1 || mine.Rules[0] != (rule{"c", 0}) || mine.IDs[0] != 9 || *mine.Law != (rule{"law", 8}) {
+		t.Errorf("what was laid over: %+v", mine)
+	}
+}
+
 // Every problem is in the table, so that its page entry and its status exist.
 func TestProblemOfEveryCode(t *testing.T) {
 	t.Parallel()

@@ -167,7 +167,7 @@ func (h *handler) queueRoutes() {
 	register(h, operation{
 		method: http.MethodPatch, path: "/v1/queues/{id}", id: "changeQueue", tag: tagQueues, role: store.RoleAdmin,
 		conflicts: true, summary: "Change a queue",
-		doc: "Only the settings in the body change; `variables`, `skills`, `buckets` and `overflow` are replaced as a whole. Attempts that are open keep what they started with, except that who waits is ordered and offered by the settings as they are now.",
+		doc: "Only the settings in the body change; lists, and `variables`, are replaced as a whole. Attempts that are open keep what they started with, except that who waits is ordered and offered by the settings as they are now.",
 	}, h.changeQueue)
 	register(h, operation{
 		method: http.MethodDelete, path: "/v1/queues/{id}", id: "deleteQueue", tag: tagQueues, role: store.RoleAdmin,
@@ -241,15 +241,6 @@ func (h *handler) changeQueue(ctx context.Context, c caller, in *struct {
 	changed := Queue(*q)
 	if in.Body.Variables != nil {
 		changed.Variables = nil // else the old ones would shine through
-	}
-	if in.Body.Skills != nil {
-		changed.Skills = nil
-	}
-	if in.Body.Buckets != nil {
-		changed.Buckets = nil
-	}
-	if in.Body.Overflow != nil {
-		changed.Overflow = nil
 	}
 	if err := overlay(in.RawBody, &changed, queueNulls...); err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -24,9 +23,6 @@ type settings[R, V, N, C any] struct {
 	view      func(*R) V
 	// fresh is one of which nobody has said anything yet.
 	fresh V
-	// drop empties a list of which a change gives all elements: a field of an old
-	// element would shine through the new one.
-	drop    func(v *V, field string)
 	save    func(v V, id int64) queue.Command
 	remove  func(id int64) queue.Command
 	unknown Code
@@ -133,13 +129,6 @@ func (k settings[R, V, N, C]) change(ctx context.Context, h *handler, c caller, 
 	}
 	if v, err = k.read(ctx, h, c, id); err != nil {
 		return v, err
-	}
-	var given map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &given); err != nil {
-		return v, problem(CodeMalformed, "The body is not a JSON object.")
-	}
-	for field := range given {
-		k.drop(&v, field)
 	}
 	if err := overlay(raw, &v); err != nil {
 		return v, err

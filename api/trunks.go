@@ -40,7 +40,6 @@ func (h *handler) trunkRoutes() {
 		find:  (*queue.Engine).Trunk,
 		view:  viewTrunk,
 		fresh: Trunk{Enabled: true},
-		drop:  func(*Trunk, string) {},
 		save: func(t Trunk, id int64) queue.Command {
 			t.ID = id
 			return queue.SaveTrunk{Trunk: queue.Trunk(t)}
