@@ -22,7 +22,7 @@ type settings[R, V, N, C any] struct {
 	find      func(*queue.Engine, int64) *R
 	view      func(*R) V
 	// fresh is one of which nobody has said anything yet.
-	fresh V
+	fresh   V
 	save    func(v V, id int64) queue.Command
 	remove  func(id int64) queue.Command
 	unknown Code
