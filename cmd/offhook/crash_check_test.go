@@ -121,6 +121,25 @@ func (in *inspector) acknowledged(l *load) (lost int) {
 	return lost
 }
 
+// atRest waits until nothing of an endpoint is parked: what was recovered has
+// arrived before, so settle does not wait for it.
+func (in *inspector) atRest(d *store.Delivery, ref dispatcher.Ref, patience time.Duration) {
+	in.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		now := time.Now()
+		stats, err := d.Stats(in.t.Context(), ref, now, now)
+		if err == nil && stats.Retrying+stats.Held == 0 {
+			return
+		}
+		if now.After(deadline) {
+			in.t.Errorf("%s does not come to rest: %d retrying, %d held, %v", ref.EndpointID, stats.Retrying, stats.Held, err)
+			return
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+}
+
 // judge compares what a subscriber saw with what is on record. A number may be
 // there more than once: a try that only found out about the endpoint does not
 // spend it, and a request that a crash cut off is on record as unknown whether or
@@ -128,7 +147,9 @@ func (in *inspector) acknowledged(l *load) (lost int) {
 // given.
 func (in *inspector) judge(s *subscriber) (f findings, tries int) {
 	in.t.Helper()
-	recorded := recordedTries(in.t, store.NewDelivery(in.st, nil), dispatcher.Ref{DomainID: firstDomain, EndpointID: s.endpoint})
+	d, ref := store.NewDelivery(in.st, nil), dispatcher.Ref{DomainID: firstDomain, EndpointID: s.endpoint}
+	in.atRest(d, ref, time.Minute)
+	recorded := recordedTries(in.t, d, ref)
 	seen := s.requests()
 	for request, n := range seen {
 		if have := len(recorded[request]); have < n {

@@ -129,6 +129,41 @@ func (l *load) call(ctx context.Context, n int) {
 	l.mu.Unlock()
 }
 
+// recoverLate asks at one of the servers that an endpoint be sent again what was
+// recorded in the last seconds, as somebody does who has lost it. It returns the
+// task, "" when nobody took the request.
+func recoverLate(ctx context.Context, rest *restClient, endpoint string) (task string) {
+	var begun struct{ ID string }
+	body := map[string]any{"since": time.Now().Add(-3 * time.Second).UTC(), "which": "all"}
+	if rest.post(ctx, "/v1/endpoints/"+endpoint+"/recover", body, &begun) != nil {
+		return ""
+	}
+	return begun.ID
+}
+
+// tasksDone waits until tasks that were taken have ended, and returns how many
+// have not come to a good end.
+func tasksDone(t *testing.T, rest *restClient, tasks []string, patience time.Duration) (lost int) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for _, id := range tasks {
+		var task struct{ State string }
+		for {
+			err := rest.call(t.Context(), http.MethodGet, "/v1/tasks/"+id, nil, &task)
+			if err == nil && task.State == "done" {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Errorf("recovery %s: %q, %v", id, task.State, err)
+				lost++
+				break
+			}
+			<-time.After(20 * time.Millisecond)
+		}
+	}
+	return lost
+}
+
 // openShortQueue makes a queue whose callers wait three seconds at most, and
 // agents who never answer, so that offers and misses come on their own.
 func openShortQueue(t *testing.T, rest *restClient) int64 {

@@ -63,8 +63,9 @@ func subscribe(t *testing.T, rest *restClient, fail float64, settings map[string
 }
 
 // TestCrash breaks and mends a site of three replicas under load, again and
-// again, while receivers fail. What was acknowledged is stored, what is stored
-// arrives in order, and every request that a receiver saw is on record.
+// again, while receivers fail and one of them recovers what it has seen. What was
+// acknowledged is stored and done, what is stored arrives in order, and every
+// request that a receiver saw is on record.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	site := newCrashSite(t, crashRandom(t), true)
@@ -85,10 +86,16 @@ func TestCrash(t *testing.T) {
 
 	began := time.Now()
 	struck := map[string]int{}
+	var recoveries []string
 	tell := progressOf(t, *crashRounds)
 	for i, f := range site.deck(*crashRounds) {
 		site.rest(200*time.Millisecond, 1500*time.Millisecond)
 		tell(i, f.name)
+		if i%3 == 0 {
+			if task := recoverLate(ctx, clients[i/3%len(clients)], subscribers[1].endpoint); task != "" {
+				recoveries = append(recoveries, task)
+			}
+		}
 		f.strike(site)
 		site.up()
 		struck[f.name]++
@@ -101,6 +108,7 @@ func TestCrash(t *testing.T) {
 	in := newInspector(t, site.url)
 	found := findings{lost: in.settle(subscribers, 3*time.Minute)}
 	found.lost += in.acknowledged(l)
+	found.lost += tasksDone(t, clients[0], recoveries, time.Minute)
 	tries, repeated := 0, 0
 	for _, s := range subscribers {
 		f, n := in.judge(s)
@@ -109,12 +117,15 @@ func TestCrash(t *testing.T) {
 		tries += n
 		repeated += s.snapshot().Repeated
 	}
+	if len(recoveries) == 0 {
+		t.Error("no recovery was begun")
+	}
 	if least := *crashRounds * l.rate / 10; len(l.acked) < least {
 		t.Errorf("only %d joins were acknowledged", len(l.acked))
 	}
 	t.Logf("%d rounds in %v: %v", *crashRounds, took.Round(time.Second), struck)
-	t.Logf("%d joins acknowledged, %d events, %d tries on record, %d requests for an event that had been asked for before",
-		len(l.acked), len(in.log), tries, repeated)
+	t.Logf("%d joins acknowledged, %d events, %d tries on record, %d requests for an event that had been asked for before, %d recoveries",
+		len(l.acked), len(in.log), tries, repeated, len(recoveries))
 	verdicts = append(verdicts, fmt.Sprintf("crash rounds=%d %v", *crashRounds, found))
 }
 
