@@ -256,23 +256,37 @@ func (s *laneSet) hold(it *item, now time.Time) {
 	it.claimed, it.fetched, it.sending, it.entry = false, false, false, nil
 }
 
-// drop takes the last item of a lane away as if it had never come.
+// drop takes an item, of which nothing was sent, away as if it had never come.
+// Behind it are at most events that were taken up again.
 func (s *laneSet) drop(it *item) {
 	l := it.lane
 	if it.parked {
 		s.parked--
 	}
 	it.final, it.entry = true, nil
-	l.items[len(l.items)-1] = nil
-	l.items = l.items[:len(l.items)-1]
-	if len(l.items) > 0 {
-		return
+	i := len(l.items) - 1
+	for l.items[i] != it {
+		i--
 	}
-	delete(s.byKey, l.key)
-	empty := func(l *lane) bool { return len(l.items) == 0 }
+	l.items = slices.Delete(l.items, i, i+1)
+	switch {
+	case len(l.items) == 0:
+		delete(s.byKey, l.key)
+		s.leave(l)
+	case i == 0 && l.state == laneReady: // what is first now has to be fetched
+		s.leave(l)
+		s.wait(l)
+	case l.state == laneWaiting:
+		s.setDue(l)
+		heap.Fix(&s.waiting, l.slot)
+	}
+}
+
+// leave takes a lane out of those that are ready or wait.
+func (s *laneSet) leave(l *lane) {
 	switch l.state {
 	case laneReady:
-		s.ready, s.first = slices.DeleteFunc(s.ready[s.first:], empty), 0
+		s.ready, s.first = slices.DeleteFunc(s.ready[s.first:], func(other *lane) bool { return other == l }), 0
 	case laneWaiting:
 		heap.Remove(&s.waiting, l.slot)
 	}
