@@ -166,9 +166,13 @@ func (w *worker) outcome() *string {
 	return &o
 }
 
-// switchOff disables the endpoint with the next settlement; the caller holds mu.
+// switchOff disables the endpoint with the next settlement, unless it does so
+// already: requests that were under way may say the same. The caller holds mu.
 func (w *worker) switchOff(reason string, since *string) {
-	w.off, w.stopping = reason, true
+	if w.switched {
+		return
+	}
+	w.off, w.switched, w.stopping = reason, true, true
 	w.tell(queue.EventEndpointDisabled, micros(w.d.cfg.Now()).Format(time.RFC3339Nano),
 		queue.EndpointData{Reason: &reason, FailingSince: since, LastOutcome: w.outcome()})
 	w.logger.Error("endpoint is disabled", "reason", reason)

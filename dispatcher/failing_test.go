@@ -228,3 +228,23 @@ func TestExhaustedDeliveriesAreTold(t *testing.T) {
 		})
 	})
 }
+
+// An endpoint that answers 410 to several requests at once is disabled once.
+func TestGoneIsToldOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, func(*dispatcher.Endpoint) {}, func(n int, _ *http.Request) (*http.Response, error) {
+			time.Sleep(time.Duration(n) * 100 * time.Millisecond) // longer apart than outcomes wait to be written
+			return reply(http.StatusGone)
+		})
+		for a := int64(1); a <= 5; a++ {
+			b.join(a, 1)
+		}
+		b.pass(time.Minute)
+		b.stop()
+		if events := told(t, b.m); len(events) != 1 || events[0].Type != queue.EventEndpointDisabled {
+			t.Errorf("told: %+v", events)
+		}
+		equal(t, "requests", len(b.net.at), 5)
+	})
+}

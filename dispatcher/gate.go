@@ -67,7 +67,7 @@ func (w *worker) takeNext(now time.Time) *item {
 		return nil
 	}
 	// What is not sent because it is too old or gone takes no slot.
-	if it := w.lanes.peek(); it.entry != nil && !Expired(w.target.Profile, it.pos.RecordedAt, now) && !w.pace.take(now, w.target.Rate) {
+	if it := w.lanes.peek(); it.entry != nil && !Expired(w.target.Profile, it.since(), now) && !w.pace.take(now, w.target.Rate) {
 		signal(w.wake) // to be woken when there is a slot
 		return nil
 	}

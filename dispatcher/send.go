@@ -6,9 +6,11 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -225,14 +227,17 @@ func keepHeader(h http.Header) http.Header {
 	}
 	kept := http.Header{}
 	size = 0
-	for name, values := range h {
-		for _, v := range values {
+	// By their names, so that the same answer is always kept alike; the one that
+	// is acted upon comes first.
+	for _, name := range append([]string{"Retry-After"}, slices.Sorted(maps.Keys(h))...) {
+		if name == "Set-Cookie" || kept[name] != nil {
+			continue
+		}
+		for _, v := range h[name] {
 			if size += len(name) + len(v) + 4; size > keptHeader {
 				return kept
 			}
-			if name != "Set-Cookie" {
-				kept[name] = append(kept[name], v)
-			}
+			kept[name] = append(kept[name], v)
 		}
 	}
 	return kept

@@ -83,6 +83,7 @@ type worker struct {
 	weight      int64    // of the outcomes that are not stored
 	uncollected int64    // of that, what the settler has not got
 	off         string   // the reason to disable the endpoint for
+	switched    bool     // the store was told that reason, or will be
 	unsaved     int      // outcomes that are not stored
 	settled     Position // as stored
 }
