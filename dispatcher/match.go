@@ -47,7 +47,7 @@ func (m *Matcher) Wants(ev *queue.Event) bool {
 	if m == nil || !m.types[ev.Type] || ev.DomainID != m.domainID {
 		return false
 	}
-	if ev.Subject != nil && ev.Subject.Kind == "endpoint" && ev.Subject.ID == m.id {
+	if ev.Subject != nil && ev.Subject.Kind == queue.SubjectEndpoint && ev.Subject.ID == m.id {
 		return false
 	}
 	if len(m.queues) > 0 && ev.Queue != nil && !slices.Contains(m.queues, ev.Queue.ID) {

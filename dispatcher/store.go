@@ -28,7 +28,7 @@ type Ref struct {
 type Parked struct {
 	Ref
 	Position
-	// Lane is the event's lane at this endpoint (see Lane).
+	// Lane is the event's lane at this endpoint (see LaneOf).
 	Lane string
 	// Tries is how many tries were made; 0 for a held event.
 	Tries int

@@ -14,10 +14,11 @@ import (
 const EventTest queue.EventType = "endpoint.test"
 
 // TestEvent sends one event with a real signature to an endpoint, disabled or
-// not, and returns what came of it. The try is recorded with the number 0 in
-// the log; it counts for nothing else, neither for the endpoint's health. The state of a test that was not
-// delivered is exhausted: there is no second try. An error means that there was
-// no try, or that it could not be recorded.
+// not, and returns what came of it. The try is recorded as manual, with the
+// number 0 in the log; it counts for nothing else, neither for the endpoint's
+// health. The state of a test that was not delivered is exhausted: there is no
+// second try. An error means that there was no try, or that it could not be
+// recorded.
 func (d *Dispatcher) TestEvent(ctx context.Context, ep Endpoint) (Try, error) {
 	t, err := newTarget(ep, d.cfg.UserAgent)
 	if err != nil {
@@ -29,7 +30,7 @@ func (d *Dispatcher) TestEvent(ctx context.Context, ep Endpoint) (Try, error) {
 		return Try{}, fmt.Errorf("send test event: %w", err)
 	}
 	ev := queue.Event{ID: queue.UUID(uuid.New()), Type: EventTest, DomainID: ep.DomainID, At: d.cfg.Now().UTC(),
-		Subject: &queue.Subject{Kind: "endpoint", ID: ep.ID}, Data: data}
+		Subject: &queue.Subject{Kind: queue.SubjectEndpoint, ID: ep.ID}, Data: data}
 	try, err := d.sendByHand(ctx, t, message{ev: &ev, body: ev.AppendBody(nil, t.Format), number: 1})
 	if err != nil {
 		return try, fmt.Errorf("send test event: %w", err)

@@ -37,13 +37,7 @@ func CursorOf(t dispatcher.Try) TryCursor {
 	return TryCursor{StartedAt: t.StartedAt, Seq: t.Seq, Number: t.Number}
 }
 
-const tryColumns = `
-SELECT t.domain_id, t.endpoint_id, t.seq, t.number, t.started_at, t.event_id, t.event_type, t.attempt_id,
-       t.outcome, t.state, t.duration_us, t.first_byte_us, t.status, t.header, t.body, t.body_truncated,
-       t.error, t.next_at, t.manual
-FROM tries t`
-
-const selectTries = tryColumns + `
+const selectTries = `SELECT ` + tryFields + ` FROM tries t
 WHERE t.domain_id = $1 AND t.endpoint_id = $2
   AND ($3 = '' OR t.outcome = $3)
   AND ($4 = '' OR t.event_type = $4)
@@ -69,7 +63,7 @@ func (d *Delivery) Tries(ctx context.Context, ref dispatcher.Ref, f TryFilter) (
 	return tries, nil
 }
 
-const triesOfEvents = tryColumns + `
+const triesOfEvents = `SELECT ` + tryFields + ` FROM tries t
 WHERE t.domain_id = $1 AND t.seq = ANY ($2)
 ORDER BY t.seq, t.endpoint_id, t.started_at, t.number`
 

@@ -59,6 +59,7 @@ const lastOnly = `
     WHERE l.domain_id = t.domain_id AND l.seq = t.seq AND l.endpoint_id = t.endpoint_id
       AND l.started_at >= t.started_at AND (l.started_at, l.number) > (t.started_at, t.number))`
 
+// tryFields are what scanTry scans.
 const tryFields = `t.domain_id, t.endpoint_id, t.seq, t.number, t.started_at, t.event_id, t.event_type, t.attempt_id,
        t.outcome, t.state, t.duration_us, t.first_byte_us, t.status, t.header, t.body, t.body_truncated,
        t.error, t.next_at, t.manual`
