@@ -33,7 +33,7 @@ func (d *Desk) transact(ctx context.Context, batch []*request, try int) error {
 		if err := d.load(ctx); err != nil {
 			return err
 		}
-	} else if commands == 0 && len(batch) > 0 {
+	} else if commands == 0 && len(batch) > 0 && !d.due(d.cfg.Now()) {
 		return nil // only looks at the engine
 	}
 	if err := d.reserve(ctx, 2*commands); err != nil {
@@ -108,6 +108,12 @@ func (d *Desk) stock(ctx context.Context) error {
 	return nil
 }
 
+// due reports whether a deadline of the engine has come.
+func (d *Desk) due(now time.Time) bool {
+	due, ok := d.engine.NextDeadline()
+	return ok && !due.After(now)
+}
+
 // work is what a batch has caused so far.
 type work struct {
 	d       *Desk
@@ -127,7 +133,7 @@ func (w *work) step(batch []*request) {
 		w.now = w.d.now // engine.md B.10, 22
 	}
 	w.d.now = w.now
-	if due, ok := w.d.engine.NextDeadline(); ok && !due.After(w.now) {
+	if w.d.due(w.now) {
 		w.one(queue.Tick{})
 	}
 	for _, r := range batch {

@@ -264,8 +264,9 @@ func (d *Desk) pause() time.Duration {
 	return pause
 }
 
-// serve carries out one batch and answers it. A batch without commands catches
-// up and carries out what is due.
+// serve carries out one batch and answers it. An empty batch catches up with
+// other replicas and carries out what is due; one of looks at the engine alone
+// does so only when something is due, so that many looks hold no deadline up.
 func (d *Desk) serve(ctx context.Context, batch []*request) {
 	// A commit that is under way is not cut off by the stop of the program.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), updateTimeout)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,6 +82,37 @@ func TestDeadlinesAreCarriedOutOnTime(t *testing.T) {
 		if wait := left[0].LeavingAt.Sub(begin); wait != time.Minute {
 			t.Errorf("left after %v, want 1m0s", wait)
 		}
+	})
+}
+
+// Looks that come one after the other leave the desk no time to be idle. What is
+// due is carried out before them.
+func TestLooksHoldNoDeadlineUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var ahead atomic.Int64 // of the clock that the desk has for timers
+		d := desk.New(desktest.NewMemory(), desk.Config{
+			Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, Logger: slog.New(slog.DiscardHandler),
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = d.Run(ctx) })
+		number, open := "+12025550101", -1
+		mustDo(t, d, queue.Join{QueueID: salesQueue(t, d), Destination: &number}) // max_wait 60 s
+		for _, at := range []struct {
+			passed time.Duration
+			open   int
+		}{{59 * time.Second, 1}, {61 * time.Second, 0}} {
+			ahead.Store(int64(at.passed))
+			if err := d.Read(t.Context(), func(e *queue.Engine) { open = len(e.Attempts()) }); err != nil {
+				t.Fatal(err)
+			}
+			if open != at.open {
+				t.Errorf("after %v %d attempts are open, want %d", at.passed, open, at.open)
+			}
+		}
+		cancel()
+		wg.Wait()
 	})
 }
 
