@@ -100,6 +100,26 @@ func TestEdgeCase16UnknownAttempt(t *testing.T) {
 	}
 }
 
+// TestEdgeCase18RefusedJoin: who is refused at the door is on the log, with the
+// code of the answer.
+func TestEdgeCase18RefusedJoin(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	q := s.queue(map[string]any{"name": "sales", "type": "inbound", "max_waiting": 1})
+	s.call(s.operator, "POST", "/v1/queues/"+q+"/attempts", `{"destination":"1"}`).want(201)
+	s.call(s.operator, "POST", "/v1/queues/"+q+"/attempts", `{"destination":"2","member_channel_id":"chan-2"}`).problem(409, "queue_full")
+	s.call(s.operator, "POST", "/v1/queues/"+q+"/attempts", `{}`).problem(409, "queue_full") // nobody is named
+	told := s.call(s.analyst, "GET", "/v1/events?type=queue.join_rejected", nil).want(200).list()
+	if len(told) != 1 {
+		t.Fatalf("told of %d", len(told))
+	}
+	ev := told[0].(map[string]any)
+	data := ev["data"].(map[string]any)
+	if data["code"] != "queue_full" || data["destination"] != "2" || data["member_channel_id"] != "chan-2" || fmt.Sprint(ev["subject"]) != "map[id:"+q+" kind:queue]" {
+		t.Errorf("%v", ev)
+	}
+}
+
 // TestEdgeCase21CallsOfASwitch: a driver that was away reports which channels its
 // switch has. Who is gone has hung up; other queues are left alone.
 func TestEdgeCase21CallsOfASwitch(t *testing.T) {

@@ -32,7 +32,11 @@ const (
 const (
 	// EventAgentChanged: an attended transfer has given a bridged attempt to
 	// another agent. No endpoint gets it without naming it.
-	EventAgentChanged   EventType = "attempt.agent_changed"
+	EventAgentChanged EventType = "attempt.agent_changed"
+	// EventJoinRejected: a queue has not taken somebody in. EventMemberExpired: a
+	// listed member's time was over before he was dialled. Neither has an attempt.
+	EventJoinRejected   EventType = "queue.join_rejected"
+	EventMemberExpired  EventType = "member.expired"
 	EventAgentState     EventType = "agent.state"
 	EventSwitchDial     EventType = "switch.dial"
 	EventSwitchRing     EventType = "switch.ring"
@@ -53,7 +57,7 @@ const Schema = 1
 
 // Subject says what an event other than the eight is about: its lane.
 type Subject struct {
-	Kind string `json:"kind"` // attempt, agent, switch, endpoint, task
+	Kind string `json:"kind"` // attempt, agent, switch, queue, member, endpoint, task
 	ID   string `json:"id"`
 }
 

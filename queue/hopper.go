@@ -217,6 +217,7 @@ func (s *step) load(c Load) error {
 func (s *step) dialable(q *queueState, m *Member) bool {
 	if !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(s.now) {
 		s.stop(m, StopExpired)
+		s.fireExpired(m)
 		return false
 	}
 	usable, cause := q.cfg.usable(m)

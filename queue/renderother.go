@@ -62,6 +62,25 @@ func (d *AgentChangedData) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+func (d *JoinRejectedData) appendJSON(b []byte) []byte {
+	b = appendString(append(b, `{"code":`...), string(d.Code))
+	b = appendString(append(b, `,"channel":`...), string(d.Channel))
+	b = appendText(append(b, `,"destination":`...), d.Destination)
+	b = appendText(append(b, `,"member_name":`...), d.MemberName)
+	b = appendNumber(append(b, `,"member_id":`...), d.MemberID)
+	b = appendText(append(b, `,"member_channel_id":`...), d.MemberChannelID)
+	b = strconv.AppendBool(append(b, `,"test":`...), d.Test)
+	return append(b, '}')
+}
+
+func (d *MemberExpiredData) appendJSON(b []byte) []byte {
+	b = strconv.AppendInt(append(b, `{"member_id":`...), d.MemberID, 10)
+	b = appendText(append(b, `,"member_name":`...), d.MemberName)
+	b = appendString(append(b, `,"expires_at":`...), d.ExpiresAt)
+	b = strconv.AppendInt(append(b, `,"attempts":`...), int64(d.Attempts), 10)
+	return append(b, '}')
+}
+
 func (d *TransferOrder) appendJSON(b []byte) []byte {
 	b = appendString(append(b, `{"order":`...), d.Order)
 	b = strconv.AppendInt(append(b, `,"attempt_id":`...), d.AttemptID, 10)

@@ -7,7 +7,7 @@ import (
 
 // EventTypes lists every type on the log that has a published schema.
 var EventTypes = slices.Concat(AttemptEvents, []EventType{
-	EventAgentChanged, EventAgentState,
+	EventAgentChanged, EventJoinRejected, EventMemberExpired, EventAgentState,
 	EventSwitchDial, EventSwitchRing, EventSwitchBridge, EventSwitchTransfer, EventSwitchHangup,
 }, NoticeEvents)
 
@@ -225,6 +225,10 @@ func otherFields(t EventType) object {
 	switch t {
 	case EventAgentChanged:
 		return agentChangedFields
+	case EventJoinRejected:
+		return joinRejectedFields
+	case EventMemberExpired:
+		return memberExpiredFields
 	case EventSwitchTransfer:
 		return transferFields
 	case EventAgentState:

@@ -23,14 +23,15 @@ type step struct {
 }
 
 // Step carries out cmd at the instant at. On an error, always an *Error,
-// nothing has happened.
+// nothing has changed; the Result then holds no more than the event that tells
+// of a refused join.
 func (e *Engine) Step(at time.Time, cmd Command) (Result, error) {
 	at = at.UTC().Truncate(time.Millisecond)
 	s := &step{e: e, now: at, at: at, events: e.events}
 	e.led = e.led[:0]
 	e.turnDay(day(at))
 	if err := s.carryOut(cmd); err != nil {
-		return Result{}, err
+		return Result{Events: s.rejection(cmd, err)}, err
 	}
 	s.at = s.now
 	s.match()

@@ -22,6 +22,10 @@ func (p *play) show(ev Event, whole bool) string {
 		return line + p.showAgent(ev)
 	case ev.Type == EventAgentChanged:
 		return line + p.showAgentChanged(ev)
+	case ev.Type == EventJoinRejected:
+		return line + p.showRejected(ev)
+	case ev.Type == EventMemberExpired:
+		return line + p.showExpired(ev)
 	case ev.Type == EventSwitchTransfer:
 		return line + p.showTransfer(ev)
 	default:
@@ -219,6 +223,37 @@ func (p *play) showAgentChanged(ev Event) string {
 	b.add("member_leg", p.leg(d.MemberChannelID))
 	b.add("previous", d.PreviousAgentName)
 	b.add("previous_leg", p.leg(&d.PreviousAgentChannelID))
+	return b.String()
+}
+
+func (p *play) showRejected(ev Event) string {
+	var d JoinRejectedData
+	if err := json.Unmarshal(ev.Data, &d); err != nil {
+		p.t.Fatal(err)
+	}
+	var b pairs
+	fmt.Fprintf(&b, "%s join_rejected %s", ev.Queue.Name, d.Code)
+	b.add("channel", string(d.Channel))
+	b.add("destination", d.Destination)
+	b.add("name", d.MemberName)
+	b.add("member", d.MemberID)
+	b.add("member_leg", p.leg(d.MemberChannelID))
+	if d.Test {
+		b.add("test", "true")
+	}
+	return b.String()
+}
+
+func (p *play) showExpired(ev Event) string {
+	var d MemberExpiredData
+	if err := json.Unmarshal(ev.Data, &d); err != nil {
+		p.t.Fatal(err)
+	}
+	var b pairs
+	fmt.Fprintf(&b, "%s expired %d", ev.Queue.Name, d.MemberID)
+	b.add("name", d.MemberName)
+	b.add("at", p.instant(d.ExpiresAt))
+	b.add("attempts", fmt.Sprint(d.Attempts))
 	return b.String()
 }
 

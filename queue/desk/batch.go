@@ -184,10 +184,10 @@ func (w *work) one(cmd queue.Command) Answer {
 		cmd = queue.WithIDs(cmd, ids...)
 	}
 	res, err := w.d.engine.Step(w.now, cmd)
+	w.events = append(w.events, res.Events...)
 	if err != nil {
 		return Answer{Err: err}
 	}
-	w.events = append(w.events, res.Events...)
 	for _, r := range res.Changed {
 		w.change(r)
 	}

@@ -4,8 +4,9 @@
 // transaction was under way is the next batch: one transaction that locks the
 // domain's head row, takes over what other replicas changed, steps every
 // command, writes events and changed records in bulk and commits; then every
-// caller is answered. A refused command leaves no trace and does not fail its
-// batch. After a failed commit the engine is thrown away and loaded again.
+// caller is answered. A refused command leaves no trace, but for the event that
+// tells of a refused join, and does not fail its batch. After a failed commit
+// the engine is thrown away and loaded again.
 package desk
 
 import (

@@ -142,6 +142,35 @@ func TestRefusedCommandDoesNotFailItsBatch(t *testing.T) {
 	}
 }
 
+// A refused join is told on the log, although nothing has changed: its caller is
+// refused all the same, and nobody notes a change.
+func TestRefusedJoinIsTold(t *testing.T) {
+	t.Parallel()
+	log := desktest.NewMemory()
+	d, stop := running(log)
+	defer stop()
+	q := queue.DefaultQueue(0, "sales", queue.Inbound)
+	q.Enabled = false
+	id, number, noted := mustDo(t, d, queue.SaveQueue{Queue: q}).Changed[0].(*queue.Queue).ID, "+12025550101", false
+	for range 2 {
+		answers, err := d.DoNoted(t.Context(), []queue.Command{queue.Join{QueueID: id, Destination: &number}}, &desk.Clerk{
+			Note: func([]desk.Answer) (desk.Note, bool) { noted = true; return desk.Note{}, true },
+		})
+		if err != nil || !errors.Is(answers[0].Err, &queue.Error{Code: queue.CodeQueueDisabled}) {
+			t.Fatalf("%+v, %v", answers, err)
+		}
+	}
+	events := log.Events()
+	if len(events) != 2 || noted {
+		t.Fatalf("%d events, a note: %v", len(events), noted)
+	}
+	for i, ev := range events {
+		if ev.Type != queue.EventJoinRejected || ev.Seq != int64(i+1) || ev.RecordedAt.IsZero() || ev.ID == events[1-i].ID {
+			t.Errorf("event %d: %+v", i, ev)
+		}
+	}
+}
+
 // TestLostCommit: a commit that fails is not acknowledged, and the engine is
 // loaded again, so that memory never runs ahead of the log.
 func TestLostCommit(t *testing.T) {
