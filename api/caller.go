@@ -151,7 +151,7 @@ func (h *handler) answer(ctx huma.Context, p *Problem) {
 }
 
 // wellFormed refuses what no operation can take: bodies that are not JSON, and
-// query text that Postgres cannot compare with anything.
+// paths and queries that Postgres cannot compare with anything.
 func (h *handler) wellFormed(ctx huma.Context, next func(huma.Context)) {
 	if body := ctx.Operation().RequestBody; body != nil {
 		if ct := ctx.Header("Content-Type"); ct != "" && !takes(body, ct) {
@@ -160,6 +160,10 @@ func (h *handler) wellFormed(ctx huma.Context, next func(huma.Context)) {
 		}
 	}
 	u := ctx.URL()
+	if !clean(u.Path) {
+		h.answer(ctx, problem(CodeNotFound, "No such thing is visible with this key."))
+		return
+	}
 	if !cleanQuery(u.RawQuery) {
 		h.answer(ctx, problem(CodeMalformed, "The query is not UTF-8 text."))
 		return

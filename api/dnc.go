@@ -264,7 +264,7 @@ func (h *handler) deleteDNC(ctx context.Context, c caller, in *DNCPath) (*struct
 
 // number is the number of the path as it is kept.
 func (p *DNCPath) number() string {
-	if s, err := url.PathUnescape(p.Number); err == nil {
+	if s, err := url.PathUnescape(p.Number); err == nil && clean(s) {
 		return normalNumber(s)
 	}
 	return p.Number

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 
 	"github.com/offhook/offhook/store"
@@ -83,6 +84,9 @@ func (h *handler) listKeys(ctx context.Context, c caller, in *struct {
 }
 
 func (h *handler) createKey(ctx context.Context, c caller, in *struct{ Body NewKey }) (*keyCreated, error) {
+	if len(in.Body.Name) > store.MaxKeyName { // the schema counts characters
+		return nil, invalid("/name", fmt.Sprintf("at most %d bytes", store.MaxKeyName))
+	}
 	key, secret, err := h.cfg.Store.CreateKey(ctx, c.domain, in.Body.Role, in.Body.Name, h.by(ctx, c, nil, nil))
 	if err != nil {
 		return nil, err

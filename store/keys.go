@@ -55,6 +55,9 @@ type APIKey struct {
 	RevokedAt time.Time
 }
 
+// MaxKeyName is how many bytes the name of a key may have.
+const MaxKeyName = 200
+
 // keyPrefix begins every secret, so that scanners of leaked secrets know them.
 const keyPrefix = "ohk_"
 
@@ -73,8 +76,8 @@ func (s *Store) CreateKey(ctx context.Context, domainID int64, role Role, name s
 	if !role.Includes(RoleAnalyst) {
 		return APIKey{}, "", fmt.Errorf("create key: role %q is none of %v", role, Roles)
 	}
-	if name == "" || len(name) > 200 {
-		return APIKey{}, "", errors.New("create key: a key needs a name of at most 200 bytes")
+	if name == "" || len(name) > MaxKeyName {
+		return APIKey{}, "", fmt.Errorf("create key: a key needs a name of at most %d bytes", MaxKeyName)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {

@@ -55,9 +55,9 @@ const openAttemptsSQL = `
 SELECT record
 FROM open_attempts
 WHERE domain_id = $1
-  AND id < coalesce(nullif($2, 0), 9223372036854775807)
-  AND ($3 = 0 OR queue_id = $3)
-  AND ($4 = 0 OR (record -> 'agent' ->> 'id')::bigint = $4)
+  AND id < coalesce(nullif($2::bigint, 0), 9223372036854775807)
+  AND ($3::bigint = 0 OR queue_id = $3)
+  AND ($4::bigint = 0 OR (record -> 'agent' ->> 'id')::bigint = $4)
   AND ($5::timestamptz IS NULL OR joined_at >= $5)
   AND ($6::timestamptz IS NULL OR joined_at < $6)
 ORDER BY id DESC
@@ -101,9 +101,9 @@ const finishedAttemptsSQL = `
 SELECT ` + historyColumns + `
 FROM attempts
 WHERE domain_id = $1
-  AND id < coalesce(nullif($2, 0), 9223372036854775807)
-  AND ($3 = 0 OR queue_id = $3)
-  AND ($4 = 0 OR agent_id = $4)
+  AND id < coalesce(nullif($2::bigint, 0), 9223372036854775807)
+  AND ($3::bigint = 0 OR queue_id = $3)
+  AND ($4::bigint = 0 OR agent_id = $4)
   AND ($5::timestamptz IS NULL OR joined_at >= $5 AND recorded_at >= $5)
   AND ($6::timestamptz IS NULL OR joined_at < $6)
   AND ($7 = '' OR cc_result = $7)
