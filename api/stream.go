@@ -15,7 +15,8 @@ import (
 const (
 	// streamPoll is how often a stream looks for what is new: one row is read.
 	streamPoll = 200 * time.Millisecond
-	// streamAlive is the longest silence of a stream.
+	// streamAlive is the longest silence of a stream, and how long the key of its
+	// reader is believed to be good.
 	streamAlive = 15 * time.Second
 	// streamPage bounds what a stream or an export holds in memory: so many
 	// events. A reader who does not take a page within streamPatience is cut off.
@@ -145,7 +146,12 @@ func (h *handler) follow(s *streamed, c caller, filter store.EventFilter, welcom
 	poll := time.NewTicker(streamPoll)
 	defer poll.Stop()
 	buf, last := []byte("retry: 1000\n\n"), time.Now()
-	for {
+	for asked := h.cfg.Now(); ; {
+		if now := h.cfg.Now(); now.Sub(asked) >= streamAlive {
+			if asked = now; !welcome() {
+				return
+			}
+		}
 		events, next, err := h.cfg.Store.ListEvents(s.ctx, c.domain, filter)
 		if err != nil {
 			// Nothing is lost: the reader comes back to where it was.
@@ -159,9 +165,6 @@ func (h *handler) follow(s *streamed, c caller, filter store.EventFilter, welcom
 			buf = append(events[i].AppendJSON(buf), '\n', '\n')
 		}
 		if len(buf) == 0 && time.Since(last) >= streamAlive {
-			if !welcome() {
-				return
-			}
 			// The id moves a reader on whose filters let little through.
 			buf = append(buf, ": alive\nid: "+eventCursor(next)+"\n\n"...)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/offhook/offhook/api"
 	"github.com/offhook/offhook/queue"
+	"github.com/offhook/offhook/store"
 )
 
 // sse is a stream of server-sent events being read.
@@ -296,6 +297,42 @@ func TestExports(t *testing.T) {
 	if gone.writes != 3 {
 		t.Errorf("%d writes to a reader who went after the second", gone.writes)
 	}
+}
+
+// A stream ends when its key is revoked, also while there is always something to
+// send.
+func TestStreamsEndWithTheirKey(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	q := s.queue(map[string]any{"name": "chats", "type": "chat"})
+	key, secret, err := s.store.CreateKey(t.Context(), 1, store.RoleAnalyst, "wallboard", store.By{At: time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := *s
+	reader.analyst = secret
+	live := reader.stream(t, "", "")
+	ended := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(io.Discard, live.body)
+		ended <- err
+	}()
+	if err := s.store.RevokeKey(t.Context(), 1, key.ID, store.By{At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.forward(time.Minute)
+	for range 50 { // 5 s, in which the stream is never silent
+		s.joinMany(q, 1)
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("the stream did not end in peace: %v", err)
+			}
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	t.Error("a key that was revoked a minute ago still reads")
 }
 
 // A server that stops lets its streams go at once.
