@@ -25,6 +25,7 @@ type call struct {
 	leftAt      time.Time
 	vanishedAt  time.Time // its channel is gone
 	transfer    string    // transfer_blind or transfer_attended
+	into        string    // the queue that it was transferred to, when that is one
 	closing     bool      // a decision about its end is held
 	superseded  bool      // its channel has joined a queue again
 	over        bool      // nothing more to say
@@ -40,6 +41,7 @@ func (t *Translator) join(p *Packet, at time.Time) {
 	if old := t.calls[uid]; old != nil {
 		t.supersede(old, at)
 	}
+	t.wentOn(uid, name, at)
 	if len(t.calls) >= maxCalls {
 		t.stats.Dropped++
 		return
@@ -56,7 +58,7 @@ func (t *Translator) enter(p *Packet, c *call) {
 		t.resync.joined = append(t.resync.joined, c.uid)
 	}
 	r := queue.SwitchReport{
-		Event: queue.SwitchJoined, At: c.joinedAt, QueueName: t.queueName(c.queue),
+		Event: queue.SwitchJoined, At: c.joinedAt, QueueName: queueName(t.queue, c.queue),
 		MemberChannelID: c.uid, Destination: address(p.Value("CallerIDNum")),
 		MemberName: known(p.Value("CallerIDName")), DialAt: c.joinedAt, Variables: variables(p),
 	}

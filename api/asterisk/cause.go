@@ -64,22 +64,17 @@ func endingOf(p *Packet) ending {
 	return ending{cause: name, sip: sip}
 }
 
-// missedFor says why a phone did not answer (engine.md B.9); a phone about
-// which nothing is known rang out.
+// missedFor says why a phone did not answer: as the engine takes its cause, but a
+// phone about which nothing is known rang out, and one that another agent outran
+// was cancelled.
 func missedFor(c queue.Cause) queue.MissedReason {
 	switch c {
-	case "", "NO_ANSWER", "NO_USER_RESPONSE":
+	case "":
 		return queue.MissedTimeout
-	case "CALL_REJECTED", "DECLINE":
-		return queue.MissedDeclined
-	case "USER_BUSY", "NORMAL_CIRCUIT_CONGESTION":
-		return queue.MissedBusy
-	case "USER_NOT_REGISTERED", "SUBSCRIBER_ABSENT", "DESTINATION_OUT_OF_ORDER":
-		return queue.MissedUnreachable
 	case queue.CauseLoseRace:
 		return queue.MissedCancelled
 	default:
-		return queue.MissedFailed
+		return queue.MissedByCause(c)
 	}
 }
 

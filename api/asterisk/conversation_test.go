@@ -79,11 +79,49 @@ var talks = []tale{{
 		0.300 joined 1 support
 		0.310 offering 1 Alice
 		1.002 bridged 1 Alice
-		9.001 leaving 1 Alice success transferred BLIND_TRANSFER 200 derived
-		9.100 joined 2 billing
+		9.001 leaving 1 Alice success transferred BLIND_TRANSFER 200 derived to 2
+		9.001 joined 2 billing from 1
 		9.200 offering 2 Bob
 		10.010 bridged 2 Bob
 		20.000 leaving 2 Bob success served NORMAL_CLEARING 200 derived`,
+}, {
+	name: "blind transfer into another queue, by a login without channels", classes: "agent",
+	script: `
+		0.300 QueueCallerJoin c=10 q=support
+		0.310 AgentCalled c=10 d=11 a=Alice
+		1.001 QueueCallerLeave c=10 q=support
+		1.002 AgentConnect c=10 d=11 a=Alice HoldTime=1 RingTime=1
+		9.001 AgentComplete c=10 d=11 a=Alice HoldTime=1 TalkTime=8 Reason=transfer
+		9.100 QueueCallerJoin c=10 q=billing
+		9.101 QueueCallerJoin c=20 q=billing
+		9.900 QueueCallerAbandon c=10 q=billing`,
+	want: `
+		0.300 joined 1 support
+		0.310 offering 1 Alice
+		1.002 bridged 1 Alice
+		9.001 leaving 1 Alice success transferred BLIND_TRANSFER 200 derived to 2
+		9.001 joined 2 billing from 1
+		9.101 joined 3 billing
+		9.900 leaving 2 abandoned member_hangup_waiting NORMAL_CLEARING 200 derived
+		10.100 leaving 3 cancel recovered SYSTEM_SHUTDOWN 480 derived`,
+}, {
+	name: "sent elsewhere, and into a queue only later", // what he did meanwhile is not known
+	script: `
+		0.300 QueueCallerJoin c=10 q=support
+		0.310 AgentCalled c=10 d=11 a=Alice
+		1.000 DialEnd c=10 d=11 DialStatus=ANSWER
+		1.002 AgentConnect c=10 d=11 a=Alice HoldTime=1 RingTime=1
+		9.000 BlindTransfer TransfererUniqueid=u.11 TransfereeUniqueid=u.10 Result=Success
+		9.001 AgentComplete c=10 d=11 a=Alice HoldTime=1 TalkTime=8 Reason=transfer
+		9.300 QueueCallerJoin c=10 q=billing
+		12.00 Hangup c=10 Cause=16`,
+	want: `
+		0.300 joined 1 support
+		0.310 offering 1 Alice
+		1.002 bridged 1 Alice
+		9.001 leaving 1 Alice success transferred BLIND_TRANSFER 200 derived
+		9.300 joined 2 billing
+		12.000 leaving 2 abandoned member_hangup_waiting NORMAL_CLEARING 200 derived`,
 }, {
 	name: "blind transfer by a login without channels", classes: "agent",
 	script: `

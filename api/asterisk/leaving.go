@@ -51,6 +51,7 @@ func (t *Translator) hangupRequest(p *Packet, at time.Time, hard bool) {
 func (t *Translator) hangup(p *Packet, at time.Time) {
 	uid := p.Value("Uniqueid")
 	t.channels.forget(uid)
+	t.wentOn(uid, "", at)
 	if o := t.legs[uid]; o != nil {
 		if e := endingOf(p); e.telling() || !o.end.telling() {
 			o.end = e

@@ -87,6 +87,29 @@ func TestLogStories(t *testing.T) {
 			5.000 leaving 2 cancel withdrawn
 			6.000 leaving 3 abandoned no_agents`,
 	}, {
+		name: "blind transfers, into another queue and elsewhere",
+		log: `1795248351|u.10|support|NONE|ENTERQUEUE||2025550110|1
+			1795248352|u.10|support|Bob|CONNECT|1|u.11|1
+			1795248355|u.10|support|Bob|BLINDTRANSFER|701|queues|1|3|1
+			1795248356|u.10|billing|NONE|ENTERQUEUE||2025550110|1
+			1795248357|u.10|billing|Eve|CONNECT|1|u.12|1
+			1795248358|u.10|billing|Eve|BLINDTRANSFER|702|queues|1|1|1
+			1795248358|u.20|billing|NONE|ENTERQUEUE||2025550120|1
+			1795248359|u.20|billing|Eve|CONNECT|1|u.13|1
+			1795248360|u.20|billing|Eve|BLINDTRANSFER|703|queues|1|1|1`,
+		want: `0.000 joined 1 support
+			0.000 offering 1 Bob
+			1.000 bridged 1 Bob
+			4.000 leaving 1 Bob success transferred BLIND_TRANSFER 200 derived to 2
+			4.000 joined 2 billing from 1
+			5.000 offering 2 Eve
+			6.000 bridged 2 Eve
+			7.000 leaving 2 Eve success transferred BLIND_TRANSFER 200 derived
+			7.000 joined 3 billing
+			7.000 offering 3 Eve
+			8.000 bridged 3 Eve
+			9.000 leaving 3 Eve success transferred BLIND_TRANSFER 200 derived`,
+	}, {
 		name: "the log was cut, the call joins again",
 		log: `1795248351|u.10|support|NONE|ENTERQUEUE||2025550110|1
 			1795248360|u.10|sales|NONE|ENTERQUEUE||2025550110|1

@@ -30,6 +30,10 @@ type LogTranslator struct {
 	calls   map[string]*logCall
 	members map[string]*member
 	queues  map[string]struct{}
+	// moved is a caller whose blind transfer, at movedAt, is reported with the next
+	// line; nil when the last line was none.
+	moved   *logCall
+	movedAt time.Time
 	ready   []Timed
 	stats   Stats
 }
@@ -72,6 +76,9 @@ func (t *LogTranslator) Take() []Timed {
 // Line takes the next line.
 func (t *LogTranslator) Line(l LogLine) {
 	t.stats.Packets++
+	if t.moved != nil {
+		t.move(l)
+	}
 	if l.At.After(t.now) {
 		t.now = l.At
 	}
@@ -93,9 +100,24 @@ func (t *LogTranslator) Line(l LogLine) {
 
 // End says that the log is over.
 func (t *LogTranslator) End() {
+	if t.moved != nil {
+		t.move(LogLine{})
+	}
 	for _, uid := range sortedKeys(t.calls) {
 		t.settle(t.calls[uid], queue.MissedCancelled)
 	}
+}
+
+// move reports a blind transfer: into a queue, if the line after it says that the
+// same caller has entered one.
+func (t *LogTranslator) move(next LogLine) {
+	c := t.moved
+	t.moved = nil
+	if next.Event == "ENTERQUEUE" && next.Call == c.uid {
+		t.close(c, queue.SwitchReport{Event: queue.SwitchTransferred, At: t.movedAt, QueueName: queueName(t.queue, next.Queue)})
+		return
+	}
+	t.close(c, queue.SwitchReport{Event: queue.SwitchEnded, Leg: queue.LegMember, At: t.movedAt, Reason: transferBlind})
 }
 
 func (t *LogTranslator) put(cmd queue.Command) {
@@ -114,10 +136,7 @@ func (t *LogTranslator) enter(l LogLine) {
 	}
 	t.stats.Joined++
 	t.calls[l.Call] = &logCall{uid: l.Call, queue: l.Queue, last: l.At}
-	name := l.Queue
-	if t.queue != "" {
-		name = t.queue
-	}
+	name := queueName(t.queue, l.Queue)
 	if len(t.queues) < maxAgents {
 		t.queues[name] = struct{}{}
 	}
@@ -166,7 +185,8 @@ func (t *LogTranslator) call(c *logCall, l LogLine) {
 	case "COMPLETECALLER":
 		t.close(c, queue.SwitchReport{Event: queue.SwitchEnded, Leg: queue.LegMember, At: l.At})
 	case "BLINDTRANSFER", "TRANSFER":
-		t.close(c, queue.SwitchReport{Event: queue.SwitchEnded, Leg: queue.LegMember, At: l.At, Reason: transferBlind})
+		t.moved, t.movedAt = c, l.At // where to, the next line may say
+		delete(t.calls, c.uid)
 	case "ATTENDEDTRANSFER":
 		t.close(c, queue.SwitchReport{Event: queue.SwitchEnded, Leg: queue.LegMember, At: l.At, Reason: transferAttended})
 	case "ABANDON":

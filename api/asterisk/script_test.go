@@ -88,17 +88,23 @@ func story(t testing.TB, recording string) string {
 		if l == nil {
 			continue
 		}
-		if numbers[l.AttemptID] == 0 {
-			numbers[l.AttemptID] = len(numbers) + 1
+		number := func(id int64) int {
+			if numbers[id] == 0 {
+				numbers[id] = len(numbers) + 1
+			}
+			return numbers[id]
 		}
 		line := fmt.Sprintf("%.3f %s %d", float64(ev.At.UnixMilli()-epoch*1000)/1000,
-			strings.TrimPrefix(string(ev.Type), "attempt."), numbers[l.AttemptID])
+			strings.TrimPrefix(string(ev.Type), "attempt."), number(l.AttemptID))
 		if l.AgentName != nil {
 			line += " " + *l.AgentName
 		}
 		switch ev.Type {
 		case queue.EventJoined:
 			line += " " + ev.Queue.Name
+			if x.ParentAttemptID != 0 {
+				line += fmt.Sprint(" from ", number(x.ParentAttemptID))
+			}
 		case queue.EventMissed:
 			line += " " + string(x.MissedReason)
 			if x.AgentCause != "" {
@@ -108,6 +114,9 @@ func story(t testing.TB, recording string) string {
 			line += " " + string(l.Result) + " " + string(x.ResultReason)
 			if l.Cause != nil {
 				line += fmt.Sprintf(" %s %d %s", *l.Cause, *l.SIPCode, x.SIPCodeSource)
+			}
+			if x.ChildAttemptID != 0 {
+				line += fmt.Sprint(" to ", number(x.ChildAttemptID))
 			}
 		}
 		lines = append(lines, line)

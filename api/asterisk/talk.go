@@ -116,18 +116,25 @@ func (t *Translator) talkOf(p *Packet) *call {
 }
 
 // transferred: the conversation ended by a transfer. Which kind is said by
-// another event, that may come before or after.
+// another event, that may come before or after. A caller who is sent on blindly
+// keeps his channel, so that a queue which he enters then is where he was sent.
 func (t *Translator) transferred(c *call, at time.Time) {
 	t.over(c)
 	for _, uid := range []string{c.uid, c.talk.uid} {
 		t.moving[uid] = append(t.moving[uid], c)
 	}
 	t.hold(func(final bool) ([]queue.Command, bool) {
-		if c.transfer == "" && !t.view.agentsOnly() && !final {
+		where := c.transfer == transferAttended || c.into != "" || !c.vanishedAt.IsZero()
+		if told := c.transfer != "" || t.view.agentsOnly(); !final && !(told && where) {
 			return nil, false
 		}
 		for _, uid := range []string{c.uid, c.talk.uid} {
 			delete(t.moving, uid)
+		}
+		if c.into != "" {
+			return t.finish(c, queue.SwitchReport{
+				ChannelID: c.uid, Event: queue.SwitchTransferred, At: at, QueueName: queueName(t.queue, c.into),
+			}), true
 		}
 		r := queue.SwitchReport{ChannelID: c.uid, Event: queue.SwitchEnded, Leg: queue.LegMember, At: at, Reason: c.transfer}
 		if r.Reason == "" {
@@ -135,6 +142,20 @@ func (t *Translator) transferred(c *call, at time.Time) {
 		}
 		return t.finish(c, r), true
 	})
+}
+
+// wentOn notes where a caller who is being transferred has gone: into a queue,
+// or, with no name, away.
+func (t *Translator) wentOn(uid, into string, at time.Time) {
+	for _, c := range t.moving[uid] {
+		switch {
+		case c.uid != uid: // his agent's leg
+		case into == "":
+			c.vanishedAt = at
+		case c.transfer != transferAttended:
+			c.into = into
+		}
+	}
 }
 
 // transfer notes of which kind a transfer is, for the conversation that one of

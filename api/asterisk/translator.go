@@ -218,10 +218,11 @@ func (t *Translator) agentEvent(p *Packet, at time.Time) {
 	}
 }
 
-// queueName returns what the stream's queue is called on our side.
-func (t *Translator) queueName(name string) string {
-	if t.queue != "" {
-		return t.queue
+// queueName returns what the stream's queue is called on our side: always the
+// same, or, with an empty one, as it is there.
+func queueName(one, name string) string {
+	if one != "" {
+		return one
 	}
 	return name
 }
