@@ -71,12 +71,19 @@ func (h *handler) recover(ctx context.Context, c caller, in *struct {
 	})
 }
 
-// recoverFull is how long a recovery waits when the endpoint has its hands full.
-const recoverFull = 250 * time.Millisecond
+const (
+	// recoverFull is how long a recovery waits when the endpoint has its hands full.
+	recoverFull = 250 * time.Millisecond
+	// recoverTurn is after how long a recovery that waits lets other tasks have
+	// their turn; one that has put up nothing does so at once.
+	recoverTurn = 10 * time.Second
+)
 
 // carryOutRecovery puts events up to be sent, a bounded number ahead of what the
-// endpoint has taken.
+// endpoint has taken. That may take days: an endpoint that is slow or dead must
+// not keep the tasks of others from being worked on.
 func (h *handler) carryOutRecovery(ctx context.Context, j *job) error {
+	began, idle := h.cfg.Now(), true
 	for {
 		got, err := h.cfg.Delivery.Recover(ctx, &j.task, h.cfg.Now())
 		if errors.Is(err, store.ErrNotFound) {
@@ -93,7 +100,14 @@ func (h *handler) carryOutRecovery(ctx context.Context, j *job) error {
 		}
 		if !got.Full {
 			h.cfg.Dispatcher.Reload()
+			idle = false
 			continue
+		}
+		if idle {
+			return &taskPause{taskAgain}
+		}
+		if h.cfg.Now().Sub(began) >= recoverTurn {
+			return &taskPause{taskPoll}
 		}
 		timer := time.NewTimer(recoverFull)
 		select {

@@ -18,7 +18,8 @@ import (
 // taskKind is a kind of work that goes on after its request was answered.
 // It does the work from j.task.Progress.Position on, in pieces of about a second,
 // each followed by j.save, and ends early when ctx does. A taskFailure is final;
-// after any other error the work is taken on again.
+// after any other error the work is taken on again, after a taskPause as if
+// nothing had happened.
 type taskKind func(ctx context.Context, j *job) error
 
 // job is a task in the hands of a runner.
@@ -40,6 +41,12 @@ func (f *taskFailure) Error() string { return f.text }
 
 // failed is the error of a task that cannot be done, whenever it is tried.
 func failed(format string, args ...any) error { return &taskFailure{fmt.Sprintf(format, args...)} }
+
+// taskPause gives a task back that waits for something, until it may be worth
+// while to look again.
+type taskPause struct{ length time.Duration }
+
+func (p *taskPause) Error() string { return "the task waits for " + p.length.String() }
 
 // Why a task's context ends, beside the end of the program.
 var (
@@ -120,7 +127,11 @@ func (r *taskRunner) work(ctx context.Context) {
 // carryOut works on one task and settles what came of it.
 func (r *taskRunner) carryOut(ctx context.Context, t store.Task) {
 	log := r.logger.With("task", t.ID, "kind", t.Kind, "domain", t.DomainID)
-	log.Info("task taken on", "claim", t.Claim, "done", t.Progress.Done)
+	level := slog.LevelInfo
+	if t.Claim > 1 { // a task that waits is taken on again and again
+		level = slog.LevelDebug
+	}
+	log.Log(ctx, level, "task taken on", "claim", t.Claim, "done", t.Progress.Done)
 	j := &job{runner: r, task: t}
 	err := r.guarded(ctx, j)
 	// What it came to is written down even when the program ends.
@@ -130,7 +141,12 @@ func (r *taskRunner) carryOut(ctx context.Context, t store.Task) {
 		log.Warn("task is left to the next one", "error", err)
 		return
 	}
-	log.Info("task is out of hand", "state", j.task.State, "done", j.task.Progress.Done)
+	if j.task.State == store.TaskRunning {
+		level = slog.LevelDebug
+	} else {
+		level = slog.LevelInfo
+	}
+	log.Log(ctx, level, "task is out of hand", "state", j.task.State, "done", j.task.Progress.Done)
 }
 
 // guarded runs the work under a context that ends with the claim.
@@ -184,6 +200,7 @@ func (r *taskRunner) hold(ctx context.Context, t store.Task, end context.CancelC
 // settle writes down the end of a task, or gives it back.
 func (r *taskRunner) settle(ctx context.Context, j *job, err error) error {
 	var failure *taskFailure
+	var pause *taskPause
 	t := &j.task
 	switch {
 	case err == nil:
@@ -192,6 +209,8 @@ func (r *taskRunner) settle(ctx context.Context, j *job, err error) error {
 		t.State = store.TaskCancelled
 	case errors.Is(err, errTaskLost), errors.Is(err, store.ErrTaskOver):
 		return err
+	case errors.As(err, &pause):
+		return r.store.ReleaseTask(ctx, *t, r.now().Add(pause.length), false)
 	case errors.As(err, &failure):
 		t.State, t.Error = store.TaskFailed, failure.text
 	case errors.Is(err, context.Canceled):

@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/offhook/offhook/store"
 )
@@ -76,4 +77,54 @@ func TestTasksArePaged(t *testing.T) {
 		t.Errorf("pages give %v\nwant       %v", got, want)
 	}
 	s.call(s.admin, "GET", "/v1/tasks?cursor=nonsense", nil).problem(422, "invalid").blames("?cursor")
+}
+
+// Recoveries wait for their endpoints, which may be slow or dead: other tasks
+// have their turn meanwhile.
+func TestRecoveriesThatWaitHoldNobodyUp(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.joinMany(s.queue(map[string]any{"name": "chats", "type": "chat"}), 1200)
+	var recoveries []string
+	for range 3 { // nobody delivers here, so that they stop at what may wait
+		ep := s.call(s.admin, "POST", "/v1/endpoints", `{"url":"https://crm.example/"}`).want(201).json["id"].(string)
+		begun := s.call(s.admin, "POST", "/v1/endpoints/"+ep+"/recover", `{"since":"2020-01-01T00:00:00Z","which":"all"}`).want(202)
+		recoveries = append(recoveries, begun.header.Get("Location"))
+	}
+	progress := func(path string) (state string, done float64) {
+		task := s.call(s.admin, "GET", path, nil).want(200)
+		return task.json["state"].(string), task.at("progress", "done").(float64)
+	}
+	imported := s.call(s.admin, "POST", "/v1/dnc?async=true", `[{"number":"+4930123"}]`).want(202).header.Get("Location")
+	turn := 11 * time.Second // and a little; less than tasks are held
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		waiting := 0
+		for _, path := range recoveries {
+			if state, done := progress(path); state == "running" && done >= 1000 {
+				waiting++
+			}
+		}
+		state, _ := progress(imported)
+		if state == "done" && waiting == len(recoveries) {
+			break
+		}
+		if waiting == 2 { // both workers have one in hand
+			s.clock.forward(turn)
+			turn = 0
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the import is %s, %d of %d recoveries have put up what may wait", state, waiting, len(recoveries))
+		}
+		<-time.After(50 * time.Millisecond)
+	}
+	s.call(s.admin, "POST", recoveries[0]+"/cancel", nil).want(200)
+	s.clock.forward(time.Minute)
+	for deadline := time.Now().Add(20 * time.Second); ; <-time.After(50 * time.Millisecond) {
+		if state, _ := progress(recoveries[0]); state == "cancelled" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("a recovery that waits is not cancelled")
+		}
+	}
 }

@@ -20,11 +20,11 @@ UPDATE tasks SET state = 'running', started_at = coalesce(started_at, $1), holde
 WHERE (domain_id, id) = (
     SELECT domain_id, id FROM tasks
     WHERE finished_at IS NULL AND kind = ANY ($4) AND (claimed_until IS NULL OR claimed_until <= $1)
-    ORDER BY created_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+    ORDER BY coalesce(claimed_until, created_at) LIMIT 1 FOR UPDATE SKIP LOCKED)
 RETURNING ` + taskColumns
 
-// ClaimTask takes on the oldest task of the kinds that nobody works on, until
-// at + TaskHold. The error is ErrNotFound when there is none.
+// ClaimTask takes on the task of the kinds that has waited longest for somebody
+// to work on it, until at + TaskHold. The error is ErrNotFound when there is none.
 func (s *Store) ClaimTask(ctx context.Context, kinds []string, holder string, at time.Time) (Task, error) {
 	rows, _ := s.pool.Query(ctx, claimTask, at, holder, at.Add(TaskHold), kinds)
 	t, err := pgx.CollectExactlyOneRow(rows, scanTask)
