@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -208,14 +209,13 @@ func (h *handler) report(ctx context.Context, c caller, in *struct {
 // keepLate stores a report that came just after its attempt without processing
 // had left.
 func (h *handler) keepLate(ctx context.Context, c caller, closed *closedError, cmd queue.Report) (*attemptOut, error) {
-	a, now := closed.attempt, h.cfg.Now()
-	if a.UseProcessing || now.Sub(a.LeavingAt) > lateReport {
+	a := closed.attempt
+	by := h.by(ctx, c, nil, facts{"agent_id": cmd.AgentID, "cc_result": cmp.Or(cmd.Result, queue.ResultSuccess), "late": true})
+	if a.UseProcessing || by.At.Sub(a.LeavingAt) > lateReport {
 		return nil, closed
 	}
-	if cmd.Result == "" {
-		cmd.Result = queue.ResultSuccess
-	}
-	if err := h.cfg.Store.KeepLateReport(ctx, c.domain, cmd, now); err != nil {
+	cmd.Result = cmp.Or(cmd.Result, queue.ResultSuccess)
+	if err := h.cfg.Store.KeepLateReport(ctx, c.domain, cmd, by); err != nil {
 		return nil, err
 	}
 	return &attemptOut{viewAttempt(a)}, nil

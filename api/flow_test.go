@@ -128,6 +128,10 @@ func TestEdgeCase11LateReport(t *testing.T) {
 	if err != nil || result != "cancel" || note != "wrong number" {
 		t.Errorf("late report: %q, %q, %v", result, note, err)
 	}
+	noted := s.call(s.admin, "GET", "/v1/audit?limit=1", nil).want(200)
+	if noted.at("data", 0, "action") != "attempt.report" || noted.at("data", 0, "object_id") != id || noted.at("data", 0, "after", "late") != true {
+		t.Errorf("the audit log does not know of it: %s", noted.raw)
+	}
 	if a := s.call(s.analyst, "GET", "/v1/attempts/"+id, nil).want(200); a.json["cc_result"] != "success" {
 		t.Errorf("a late report changes nothing: %s", a.raw)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -40,17 +41,22 @@ const createDomain = `
 INSERT INTO domains (id, name) SELECT max(id) + 1, $1 FROM domains
 RETURNING id, name, head_seq`
 
-// CreateDomain makes a domain. The error is ErrNameTaken when there is one of
-// that name.
-func (s *Store) CreateDomain(ctx context.Context, name string) (Domain, error) {
+// CreateDomain makes a domain, whose audit log begins with that. The error is
+// ErrNameTaken when there is one of that name.
+func (s *Store) CreateDomain(ctx context.Context, name string, by By) (Domain, error) {
 	if name == "" || len(name) > 200 {
 		return Domain{}, errors.New("create domain: a domain needs a name of at most 200 bytes")
 	}
-	rows, err := s.pool.Query(ctx, createDomain, name)
-	if err != nil {
-		return Domain{}, fmt.Errorf("create domain: %w", err)
-	}
-	d, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Domain])
+	var d Domain
+	by.After = map[string]string{"name": name}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		rows, _ := tx.Query(ctx, createDomain, name)
+		var err error
+		if d, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[Domain]); err != nil {
+			return err
+		}
+		return audit(ctx, tx, d.ID, by.did("create", "domain", strconv.FormatInt(d.ID, 10)))
+	})
 	if violates(err, "domains_name_key") {
 		return Domain{}, ErrNameTaken
 	}

@@ -12,15 +12,21 @@ import (
 func TestDomainsAreSeparate(t *testing.T) {
 	t.Parallel()
 	s := store.New(storetest.New(t))
-	made, err := s.CreateDomain(t.Context(), "north")
+	by := store.By{At: at(5), KeyName: "command line"}
+	made, err := s.CreateDomain(t.Context(), "north", by)
 	if err != nil || made.ID != 2 || made.Name != "north" {
 		t.Fatalf("create domain: %+v, %v", made, err)
 	}
-	if _, err := s.CreateDomain(t.Context(), "north"); !errors.Is(err, store.ErrNameTaken) {
+	if _, err := s.CreateDomain(t.Context(), "north", by); !errors.Is(err, store.ErrNameTaken) {
 		t.Errorf("a second domain of the name: %v", err)
 	}
-	if _, err := s.CreateDomain(t.Context(), ""); err == nil {
+	if _, err := s.CreateDomain(t.Context(), "", by); err == nil {
 		t.Error("a domain without a name is made")
+	}
+	noted, err := s.Audit(t.Context(), made.ID, store.AuditFilter{Limit: 9})
+	if err != nil || len(noted) != 1 || noted[0].Action != "domain.create" || noted[0].ObjectID != "2" || noted[0].KeyName != "command line" ||
+		string(noted[0].After) != `{"name": "north"}` {
+		t.Errorf("the audit log of the new domain: %+v, %v", noted, err)
 	}
 	all, err := s.Domains(t.Context())
 	if err != nil || len(all) != 2 || all[0].ID != 1 || all[1] != made {

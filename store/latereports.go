@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
 
 	"github.com/offhook/offhook/queue"
 )
@@ -14,9 +16,9 @@ INSERT INTO late_reports (domain_id, attempt_id, received_at, agent_id, cc_resul
 VALUES ($1, $2, $3, nullif($4::bigint, 0), $5, $6)
 ON CONFLICT DO NOTHING`
 
-// KeepLateReport stores an agent's report that came at the instant at, after
-// its attempt had left. It changes nothing else and makes no event.
-func (s *Store) KeepLateReport(ctx context.Context, domainID int64, r queue.Report, at time.Time) error {
+// KeepLateReport stores an agent's report that came at by.At, after its attempt
+// had left. It makes no event, and changes nothing else.
+func (s *Store) KeepLateReport(ctx context.Context, domainID int64, r queue.Report, by By) error {
 	variables, err := json.Marshal(r.Variables)
 	if err != nil {
 		return fmt.Errorf("keep late report: %w", err)
@@ -24,7 +26,12 @@ func (s *Store) KeepLateReport(ctx context.Context, domainID int64, r queue.Repo
 	if r.Variables == nil {
 		variables = []byte("{}")
 	}
-	_, err = s.pool.Exec(ctx, keepLateReportSQL, domainID, r.AttemptID, at, r.AgentID, r.Result, variables)
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, keepLateReportSQL, domainID, r.AttemptID, by.At, r.AgentID, r.Result, variables); err != nil {
+			return err
+		}
+		return audit(ctx, tx, domainID, by.did("report", "attempt", strconv.FormatInt(r.AttemptID, 10)))
+	})
 	if err != nil {
 		return fmt.Errorf("keep late report: %w", err)
 	}

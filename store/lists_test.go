@@ -225,7 +225,7 @@ func TestKeepLateReport(t *testing.T) {
 	s := store.New(pool)
 	report := queue.Report{AttemptID: 7, Result: queue.ResultSuccess}
 	for range 2 { // the same report twice is one
-		if err := s.KeepLateReport(t.Context(), 1, report, at(5)); err != nil {
+		if err := s.KeepLateReport(t.Context(), 1, report, store.By{At: at(5)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -234,5 +234,18 @@ func TestKeepLateReport(t *testing.T) {
 	err := pool.QueryRow(t.Context(), `SELECT count(*) OVER (), agent_id FROM late_reports WHERE attempt_id = 7`).Scan(&n, &agent)
 	if err != nil || n != 1 || agent != nil {
 		t.Errorf("%d rows, agent %v, %v", n, agent, err)
+	}
+	// Whoever repeats the request after a crash learns that it was kept.
+	d, claim := newDelivery(t, pool), store.Claim{DomainID: 1, Key: [32]byte{1}, At: at(5), Hold: time.Second}
+	first, err := d.ClaimKey(t.Context(), claim)
+	if err != nil || !first.Once.Set() {
+		t.Fatal(first, err)
+	}
+	if err := s.KeepLateReport(t.Context(), 1, report, store.By{At: at(6), Once: first.Once}); err != nil {
+		t.Fatal(err)
+	}
+	claim.At = at(10)
+	if again, err := d.ClaimKey(t.Context(), claim); err != nil || again.Kind != "attempt" || again.ObjectID != "7" {
+		t.Errorf("the repetition finds %+v, %v", again, err)
 	}
 }

@@ -51,7 +51,7 @@ func types(events []queue.Event) (out []string) {
 func TestNoticesAreOnTheLogOnce(t *testing.T) {
 	t.Parallel()
 	pool := storetest.New(t)
-	other, err := store.New(pool).CreateDomain(t.Context(), "other")
+	other, err := store.New(pool).CreateDomain(t.Context(), "other", store.By{At: time.Now()})
 	fatal(t, err)
 	appendEvents(t, pool, at(10), dispatchertest.Attempt(1, 3, at(0))...)
 	notices := []queue.Notice{finished(other.ID, "task_1", ""), finished(1, "task_2", ""), finished(1, "task_2", "again")}

@@ -37,7 +37,7 @@ func TestOldestSnapshot(t *testing.T) {
 	var one int
 	fatal(t, tx.QueryRow(t.Context(), `SELECT 1`).Scan(&one))
 	for range 3 {
-		if _, err := s.CreateDomain(t.Context(), "d"+string(rune('a'+one))); err != nil {
+		if _, err := s.CreateDomain(t.Context(), "d"+string(rune('a'+one)), store.By{At: at(5)}); err != nil {
 			t.Fatal(err)
 		}
 		one++

@@ -46,7 +46,7 @@ domain within seconds.`,
 		Args:  exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
-				d, err := db.CreateDomain(ctx, args[0])
+				d, err := db.CreateDomain(ctx, args[0], shellUser())
 				if errors.Is(err, store.ErrNameTaken) {
 					return fmt.Errorf("create domain %q: %w", args[0], err)
 				}
