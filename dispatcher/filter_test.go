@@ -253,7 +253,7 @@ func wholeEvents(t *testing.T) (out []*queue.Event) {
 				Subject queue.Subject
 				Data    json.RawMessage
 			}
-			if err := json.Unmarshal(queue.EventExample(typ), &body); err != nil {
+			if err := json.Unmarshal(queue.FormatExample(queue.FormatStandard, typ), &body); err != nil {
 				t.Fatal(err)
 			}
 			ev.Subject, ev.Data = &body.Subject, body.Data

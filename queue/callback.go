@@ -15,7 +15,7 @@ func (s *step) callBack(a *attempt, queueID int64) {
 	}
 	m := &Member{
 		QueueID: queueID, Name: a.MemberName, Numbers: []Number{{Number: *a.Destination}}, Priority: a.Priority,
-		Variables: a.Variables, StickyAgentID: a.StickyAgentID, CreatedAt: s.now, ReadyAt: a.placeAt(),
+		Variables: a.Variables, StickyAgentID: a.StickyAgentID, CreatedAt: s.now, ReadyAt: a.placeAt(), RetryRule: ByCallback,
 	}
 	if to.cfg.validateBucket(a.Bucket) == nil {
 		m.Bucket = a.Bucket

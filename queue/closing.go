@@ -3,8 +3,9 @@ package queue
 import "time"
 
 // What is inside a queue when its calendar closes, or when it is disabled
-// (engine.md B.10, 17): those who wait stay, unless close_waiting ends that; offers of preview and offline queues
-// that nobody has accepted are withdrawn; everything else goes on.
+// (engine.md B.10, 17): those who wait stay, unless close_waiting ends that;
+// offers of preview and offline queues that nobody has accepted are withdrawn;
+// everything else goes on.
 
 // closesAt says when closing ends what the attempt does now; zero = never. It is
 // now when the queue is closed already.

@@ -79,12 +79,12 @@ type queueState struct {
 	open    map[int64]struct{} // open attempts
 	agents  map[int64]struct{} // agents who serve the queue
 	free    int                // those of them who are free for attempts from the start
-	room    int                // those who are reserved and may have one more dialled
+	room    int                // those of them who are reserved and may have one more dialled
 	online  int                // those of them who are online
+	left    index[leftKey]     // those of them who are not, by when they last were
 	places  places             // of those who gave up waiting
 	hopper  hopper
-	pace    *pace          // nil in types that are not paced
-	left    index[leftKey] // those who are not, by when they last were
+	pace    *pace // nil in types that are not paced
 }
 
 // New returns an empty engine of the domain.

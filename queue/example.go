@@ -2,10 +2,6 @@ package queue
 
 import "time"
 
-// EventExample returns an example body of the type in the format `standard`, or
-// nil for a type that is not published.
-func EventExample(t EventType) []byte { return FormatExample(FormatStandard, t) }
-
 // FormatExample returns an example body of the type in the format, or nil for a
 // type that is not published.
 func FormatExample(f Format, t EventType) []byte {

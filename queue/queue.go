@@ -2,6 +2,7 @@ package queue
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/offhook/offhook/queue/pacing"
@@ -273,11 +274,7 @@ func (q *Queue) Validate() error {
 	if q.Name == "" || len(q.Name) > 200 {
 		return invalid("name", "a queue needs a name of at most 200 bytes")
 	}
-	built := false
-	for _, t := range Built {
-		built = built || t == q.Type
-	}
-	if !built {
+	if !slices.Contains(Built, q.Type) {
 		return invalid("type", fmt.Sprintf("queue type %q is not built; use one of %v", q.Type, Built))
 	}
 	if q.Distribution != DistributionEngine && q.Distribution != DistributionExternal {

@@ -1,8 +1,9 @@
 package queue
 
 // Record is stored state that a step changed, or that was decided elsewhere
-// and is taken over by [Engine.Put]: *Queue, *Agent, *AgentState, *Attempt, *Pace, *Place
-// or *Removed. A Record handed out is a copy and never changes afterwards.
+// and is taken over by [Engine.Put]: *Queue, *Agent, *AgentState, *Attempt,
+// *Member, *Calendar, *Trunk, *Forbidden, *Pace, *Place or *Removed. A Record
+// handed out is a copy and never changes afterwards.
 type Record interface{ record() }
 
 // Kind says what a Removed was.
@@ -72,8 +73,9 @@ func KeyOf(r Record) Key {
 }
 
 // Removed says that a queue, an agent, a calendar or a trunk was deleted, or that
-// an attempt left. Step never returns one for an attempt: there the last *Attempt, in the state
-// leaving, says so, because the history wants its final values.
+// an attempt left. Step never returns one for an attempt: there the last
+// *Attempt, in the state leaving, says so, because the history wants its final
+// values.
 type Removed struct {
 	Kind Kind
 	ID   int64

@@ -85,7 +85,7 @@ func TestExamples(t *testing.T) {
 	t.Parallel()
 	var lines []string
 	for typ, s := range schemas(t) {
-		body := EventExample(typ)
+		body := FormatExample(FormatStandard, typ)
 		validate(t, s, body)
 		lines = append(lines, string(body))
 	}

@@ -89,7 +89,7 @@ func rehearse(t testing.TB, recording string) []queue.Event {
 		if err := r.Step(c); err != nil {
 			t.Fatalf("step %T %+v: %v", c.Cmd, c.Cmd, err)
 		}
-		if err := r.Engine().Check(); err != nil {
+		if err := r.engine.Check(); err != nil {
 			t.Fatalf("after %T %+v: %v", c.Cmd, c.Cmd, err)
 		}
 	}

@@ -133,7 +133,7 @@ func TestClientRebuilds(t *testing.T) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	states := map[string]queue.State{}
-	for _, a := range d.engine.Engine().Attempts() {
+	for _, a := range d.engine.engine.Attempts() {
 		states[*a.MemberChannelID] = a.State
 	}
 	want := map[string]queue.State{
@@ -145,7 +145,7 @@ func TestClientRebuilds(t *testing.T) {
 	if n := d.count(queue.EventLeaving); n != 1 {
 		t.Errorf("%d left, want the one who is gone", n)
 	}
-	if err := d.engine.Engine().Check(); err != nil {
+	if err := d.engine.engine.Check(); err != nil {
 		t.Error(err)
 	}
 }

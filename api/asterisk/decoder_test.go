@@ -60,8 +60,8 @@ func TestPacket(t *testing.T) {
 	if got := p.Values("ChanVariable"); len(got) != 2 || got[1] != "b=2" {
 		t.Errorf("values %q", got)
 	}
-	if p.Value("Uniqueid") != "7" || p.Value("Nothing") != "" || p.Event() != "" || p.Greeting() {
-		t.Error("Value, Event, Greeting")
+	if p.Value("Uniqueid") != "7" || p.Value("Nothing") != "" || p.Event() != "" {
+		t.Error("Value, Event")
 	}
 	if !p.has("agent") || p.has("call") || p.has("age") {
 		t.Error("privilege")

@@ -48,7 +48,7 @@ func step(t testing.TB, r *Rehearsal, tr *Translator) {
 		if err := r.Step(c); err != nil && !Refused(err) {
 			t.Fatal(err)
 		}
-		if err := r.Engine().Check(); err != nil {
+		if err := r.engine.Check(); err != nil {
 			t.Fatalf("after %+v: %v", c.Cmd, err)
 		}
 	}
@@ -122,7 +122,7 @@ func FuzzLog(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		if err := r.Engine().Check(); err != nil {
+		if err := r.engine.Check(); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -43,10 +43,6 @@ func (p *Packet) Values(key string) []string {
 // Event returns the event's name; empty for answers and the greeting.
 func (p *Packet) Event() string { return p.Value("Event") }
 
-// Greeting reports whether the packet is the line that the switch sends when a
-// connection begins.
-func (p *Packet) Greeting() bool { return len(p.Fields) == 1 && p.Fields[0].Key == "" }
-
 // has reports whether the privilege line names the class: "call,all".
 func (p *Packet) has(class string) bool {
 	for have := range strings.SplitSeq(p.Value("Privilege"), ",") {

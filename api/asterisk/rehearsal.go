@@ -33,9 +33,6 @@ func NewRehearsal(emit func(*queue.Event) error) *Rehearsal {
 	return &Rehearsal{engine: queue.New(rehearsalDomain), emit: emit}
 }
 
-// Engine returns the engine, for looking at it.
-func (r *Rehearsal) Engine() *queue.Engine { return r.engine }
-
 // Step runs time on to the command and carries it out. A refusal is a
 // *queue.Error and has no effect.
 func (r *Rehearsal) Step(cmd Timed) error {

@@ -62,7 +62,7 @@ func US() Settings {
 // UK is the preset for the United Kingdom: 3 % of the calls put through or
 // dropped, over 24 hours, where one in a hundred calls judged to be a machine is
 // held to be a person who heard nothing. Since 2017 no share is safe there; this
-// is the limit of before.
+// is the limit of before. docs/pacing.md shows it for those who set it.
 func UK() Settings {
 	s := US()
 	s.Window, s.Denominator, s.AMDErrorPercent = Hours24, ConnectedDropped, 1

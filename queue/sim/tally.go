@@ -56,16 +56,6 @@ var Measures = []Measure[Tally]{
 	{"traffic", "erlang", func(t *Tally) float64 { return ratio(t.TalkMS+t.WrapUpMS, t.IntervalMS) }},
 }
 
-// Value returns the measure of that name; NaN when there is none.
-func (t *Tally) Value(name string) float64 {
-	for _, m := range Measures {
-		if m.Name == name {
-			return m.Of(t)
-		}
-	}
-	return math.NaN()
-}
-
 func ratio(a, b int64) float64 {
 	if b == 0 {
 		return math.NaN()

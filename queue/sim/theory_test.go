@@ -133,7 +133,7 @@ func (r *theoryRow) estimates(tallies []Tally, level float64) []Estimate {
 	for _, want := range r.want {
 		values := make([]float64, len(tallies))
 		for i := range tallies {
-			values[i] = tallies[i].Value(want.measure)
+			values[i] = value(&tallies[i], want.measure)
 		}
 		es = append(es, Estimated(values, level))
 	}
