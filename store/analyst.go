@@ -22,8 +22,8 @@ var ErrMayNotGrant = errors.New("the database account may not make roles")
 const insufficientPrivilege = "42501"
 
 // AnalystSQL returns the statements that make a role for analysts: it can log
-// in once it has a password, reads the views of the schema analyst and nothing
-// else, changes nothing, and can hold neither a statement nor a transaction open
+// in once it has a password, reads the views and functions of the schema analyst
+// and nothing else, changes nothing, and can hold neither a statement nor a transaction open
 // for long: an old snapshot keeps vacuum from its work.
 func AnalystSQL(role string, exists bool) ([]string, error) {
 	if !roleName.MatchString(role) {
@@ -42,7 +42,9 @@ func AnalystSQL(role string, exists bool) ([]string, error) {
 	return append(sql,
 		"GRANT USAGE ON SCHEMA analyst TO "+role,
 		"GRANT SELECT ON ALL TABLES IN SCHEMA analyst TO "+role,
+		"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA analyst TO "+role,
 		"ALTER DEFAULT PRIVILEGES IN SCHEMA analyst GRANT SELECT ON TABLES TO "+role,
+		"ALTER DEFAULT PRIVILEGES IN SCHEMA analyst GRANT EXECUTE ON FUNCTIONS TO "+role,
 	), nil
 }
 

@@ -48,6 +48,11 @@ func TestTheAnalystRoleReadsViewsOnly(t *testing.T) {
 			t.Errorf("%s has %d rows (%v)", view, n, err)
 		}
 	}
+	for _, sql := range readsFigures {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
 	rows, err := pool.Query(t.Context(), `SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
 		WHERE s.nspname = 'public' AND c.relkind IN ('r', 'p', 'v', 'S')`)
 	fatal(t, err)

@@ -16,7 +16,7 @@ var attemptColumns = []string{
 	"amd_result", "amd_cause", "agent_cause", "call_bill_sec", "call_duration", "call_voice_sec",
 	"wait_sec", "retry_at", "uncounted", "last_sequence", "test",
 	"parent_attempt_id", "child_attempt_id", "previous_agent_id",
-	"bucket", "sticky_agent_id", "order_at",
+	"bucket", "sticky_agent_id", "order_at", "person_at",
 }
 
 var insertAttempts = insertInto("attempts", attemptColumns)
@@ -53,7 +53,7 @@ func attemptRow(domain *int64, head *desk.Head, a *queue.Attempt, leaving *queue
 	}
 	return append(row, instantOf(&a.RetryAt), &a.Uncounted, &a.Sequence, &a.Test,
 		idOf(&a.ParentAttemptID), idOf(&a.ChildAttemptID), idOf(&a.PreviousAgentID),
-		nameOf(&a.Bucket), a.StickyAgentID, instantOf(&a.OrderAt))
+		nameOf(&a.Bucket), a.StickyAgentID, instantOf(&a.OrderAt), instantOf(&a.PersonAt))
 }
 
 // idOf is an id as a column: null when it is 0.

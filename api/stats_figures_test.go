@@ -1,0 +1,122 @@
+package api_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	captureDomain = 3
+	dayDomain     = 4
+)
+
+// bygone is a site with two domains that have a past: a busy quarter of an hour
+// of a real Asterisk, and a simulated day on which the clocks of Berlin go back.
+func bygone(t *testing.T) (s *site, capture, day *past) {
+	s = newSite(t)
+	capture = newPast(s, captureDomain, time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC))
+	capture.replay("asterisk/testdata/s50/ami.txt.gz")
+	day = newPast(s, dayDomain, time.Date(2025, 10, 25, 22, 0, 0, 0, time.UTC))
+	day.simulate(11, 25*time.Hour)
+	return s, capture, day
+}
+
+// rows reads a statement's rows by the names of their columns.
+func (s *site) rows(sql string, args ...any) []map[string]any {
+	s.t.Helper()
+	rows, err := s.pool.Query(s.t.Context(), sql, args...)
+	fatal(s.t, err)
+	all, err := pgx.CollectRows(rows, pgx.RowToMap)
+	fatal(s.t, err)
+	return all
+}
+
+// question is a way to cut a domain's time.
+type question struct {
+	since, until time.Time
+	step, zone   string
+	limits       limits
+}
+
+func (q question) String() string {
+	return fmt.Sprint(q.since.Format(time.RFC3339), " to ", q.until.Format(time.RFC3339), " by ", q.step, " in ", q.zone, " with ", q.limits)
+}
+
+func (q question) spans(t *testing.T) []span {
+	zone, err := time.LoadLocation(q.zone)
+	fatal(t, err)
+	return spans(q.since, q.until, q.step, zone)
+}
+
+// questions are bounds on borders of intervals and off them, every interval, and
+// zones with odd offsets and changing clocks.
+func questions(c *chronicle, from time.Time, length time.Duration) []question {
+	all := []question{
+		{from, from.Add(length), "15m", "UTC", usual},
+		{from, from.Add(length), "total", "UTC", c.observed()},
+	}
+	for step, zones := range map[string][]string{
+		"15m": {"Asia/Kathmandu", "Australia/Lord_Howe"}, "1h": {"Europe/Berlin", "Asia/Kathmandu"}, "1d": {"Europe/Berlin", "America/New_York"},
+		"total": {"Europe/Berlin"},
+	} {
+		for _, zone := range zones {
+			all = append(all, question{from.Add(length/9 + 1234*time.Millisecond), from.Add(length*8/9 + 7*time.Millisecond), step, zone, usual})
+		}
+	}
+	return all
+}
+
+// TestFiguresOfQueues holds every column of every interval of every queue against
+// a computation over the raw events.
+func TestFiguresOfQueues(t *testing.T) {
+	t.Parallel()
+	s, capture, day := bygone(t)
+	for _, p := range []*past{capture, day} {
+		c := p.chronicle()
+		if p == capture && len(c.passages) != 678 {
+			t.Fatalf("the capture has %d calls", len(c.passages))
+		}
+		began := c.passages[0].joined.Truncate(time.Hour)
+		length := map[*past]time.Duration{capture: time.Hour, day: 26 * time.Hour}[p]
+		queues := s.rows(`SELECT queue_id, type FROM analyst.queues WHERE domain_id = $1 ORDER BY queue_id`, p.domain)
+		seen := sums{}
+		for _, q := range questions(c, began, length) {
+			var got []map[string]any
+			if q.limits == usual {
+				got = s.rows(`SELECT * FROM analyst.queue_intervals($1, $2, $3, $4, domain => $5)`, q.since, q.until, q.step, q.zone, p.domain)
+			} else {
+				got = s.rows(`SELECT * FROM analyst.queue_intervals($1, $2, $3, $4, $5, $6, $7, $8)`, q.since, q.until, q.step, q.zone,
+					q.limits.threshold, q.limits.short, q.limits.dropAfter, p.domain)
+			}
+			var want []map[string]any
+			for _, one := range queues {
+				id, kind := one["queue_id"].(int64), one["type"].(string)
+				for _, in := range q.spans(t) {
+					row := c.queueRow(id, kind, in, q.limits)
+					row["domain_id"], row["queue_id"], row["queue_type"] = p.domain, id, kind
+					want = append(want, row)
+				}
+			}
+			for _, row := range got {
+				delete(row, "queue_name")
+				for name, v := range row {
+					n, counted := v.(int64)
+					seen.count(name, counted && n > 0)
+				}
+			}
+			differ(t, fmt.Sprintf("domain %d, %s", p.domain, q), got, want)
+		}
+		t.Logf("domain %d: %d attempts, %d refusals", p.domain, len(c.passages), p.errors)
+		// A figure that is nothing everywhere would prove nothing.
+		if p == day {
+			for name, v := range c.queueRow(0, "ivr", span{}, usual) {
+				if _, counted := v.(int64); counted && seen[name] == 0 {
+					t.Errorf("%s is 0 in every interval of the day", name)
+				}
+			}
+		}
+	}
+}
