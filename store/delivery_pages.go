@@ -206,7 +206,7 @@ const statsBound = 20_000
 const tryStats = `
 WITH seen AS MATERIALIZED (
     SELECT t.outcome, t.duration_us, t.started_at FROM tries t
-    WHERE t.domain_id = $1 AND t.endpoint_id = $2 AND t.started_at >= $3 AND t.started_at < $4
+    WHERE t.domain_id = $1 AND t.endpoint_id = $2 AND t.started_at >= $3 AND t.started_at < $4 AND NOT t.manual
     ORDER BY t.started_at DESC LIMIT $5
 )
 SELECT outcome, count(*), min(started_at),
