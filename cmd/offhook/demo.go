@@ -68,7 +68,7 @@ const (
 )
 
 func runDemo(cmd *cobra.Command, opt demoOptions) error {
-	if opt.length <= 0 || opt.length > time.Hour || opt.speed < 0.1 || opt.speed > 20 {
+	if opt.length <= 0 || opt.length > time.Hour || !(opt.speed >= 0.1 && opt.speed <= 20) {
 		return usageError{errors.New("--for is up to an hour, --speed from 0.1 to 20")}
 	}
 	cfg, err := loadConfig()

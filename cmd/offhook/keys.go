@@ -80,7 +80,7 @@ of an admin in OFFHOOK_API_KEY: for 'serve --dev', and from other machines.`,
 	}
 	revoke := &cobra.Command{
 		Use:   "revoke ID",
-		Short: "Make a key worthless, within a minute on every server",
+		Short: "Make a key worthless, within seconds on every server",
 		Args:  exactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if done, err := throughServer(cmd, revokeKeyVerb, "", args...); done {

@@ -171,7 +171,7 @@ var nouns = []noun{
 	},
 	{
 		name: "deliveries", short: "What became of events at an endpoint",
-		example: `  offhook deliveries list ep_… state=failed since=24h
+		example: `  offhook deliveries list ep_… state=exhausted since=24h
   offhook deliveries tries ep_… --limit 5`,
 		columns: deliveryColumns,
 		verbs: []verb{
