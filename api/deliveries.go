@@ -51,7 +51,7 @@ func viewDeliveries(all []dispatcher.Delivery) []Delivery {
 func viewTry(t *dispatcher.Try) Try {
 	v := Try{
 		EndpointID: t.EndpointID, EventID: queue.EventID(t.EventID), EventType: t.EventType, Number: t.Number, Manual: t.Manual, Outcome: t.Outcome,
-		StartedAt: stamp(t.StartedAt), DurationMS: float64(t.Duration.Microseconds()) / 1000,
+		StartedAt: stamp(t.StartedAt), DurationMS: milliseconds(t.Duration),
 		Header: t.Header, BodyTruncated: t.BodyTruncated, Error: orNil(t.Error), NextAt: stamp(t.NextAt),
 	}
 	if t.Status != 0 {

@@ -49,8 +49,8 @@ func viewMember(m *queue.Member, at time.Time) Member {
 		ID: m.ID, QueueID: m.QueueID, State: store.StateOf(m, at), Name: m.Name, Numbers: make([]MemberNumber, len(m.Numbers)),
 		Priority: m.Priority, Bucket: orNil(m.Bucket), Variables: m.Variables, TimeZone: orNil(m.TimeZone),
 		ExpiresAt: stamp(m.ExpiresAt), StickyAgentID: m.StickyAgentID, CreatedAt: stamp(m.CreatedAt), Attempts: m.Attempts,
-		ReadyAt: stamp(m.ReadyAt), RetryRule: orNil(m.RetryRule), NextNumber: orNil(m.NextNumber), AttemptID: idOrNil(m.Open),
-		LastAttemptID: idOrNil(m.LastAttempt), StoppedAt: stamp(m.StoppedAt), StopCause: orNil(m.StopCause),
+		ReadyAt: stamp(m.ReadyAt), RetryRule: orNil(m.RetryRule), NextNumber: orNil(m.NextNumber), AttemptID: number(m.Open),
+		LastAttemptID: number(m.LastAttempt), StoppedAt: stamp(m.StoppedAt), StopCause: orNil(m.StopCause),
 	}
 	for i, n := range m.Numbers {
 		v.Numbers[i] = MemberNumber{n.Number, n.Priority, n.Attempts, stamp(n.LastAt), orNil(n.Stopped), n.Forbidden}
@@ -59,14 +59,6 @@ func viewMember(m *queue.Member, at time.Time) Member {
 		v.Variables = map[string]string{}
 	}
 	return v
-}
-
-// idOrNil shows no id as null.
-func idOrNil(id int64) *int64 {
-	if id == 0 {
-		return nil
-	}
-	return &id
 }
 
 // NewMember is the body that adds a member.

@@ -259,9 +259,9 @@ type importParameters struct {
 
 // beginImport keeps the body and queues a task that reads it.
 func (h *handler) beginImport(ctx context.Context, c caller, kind string, p importParameters, body io.Reader) (*addedOut, error) {
-	t := store.Task{ID: store.NewTaskID(), Kind: kind}
+	t := store.Task{ID: store.NewTaskID(), DomainID: c.domain, Kind: kind}
 	var err error
-	if p.Bytes, err = h.cfg.Store.Upload(ctx, c.domain, t.ID, body, maxUpload, h.cfg.Now()); err != nil {
+	if p.Bytes, err = h.cfg.Store.Upload(ctx, t, body, maxUpload, h.cfg.Now()); err != nil {
 		if errors.Is(err, store.ErrUploadTooLarge) {
 			return nil, problem(CodeTooLarge, "The body may have at most 1 GiB.")
 		}

@@ -53,7 +53,7 @@ func TestImportIsTakenOver(t *testing.T) {
 	}
 	parameters := importParameters{QueueID: made.Changed[0].(*queue.Queue).ID, OnDuplicate: store.DuplicateKeep, Extra: extrasRefused, Media: mediaCSV}
 	task := store.Task{ID: store.NewTaskID(), DomainID: 1, Kind: kindMembersImport}
-	if parameters.Bytes, err = b.store.Upload(t.Context(), 1, task.ID, strings.NewReader(body.String()), maxUpload, b.now()); err != nil {
+	if parameters.Bytes, err = b.store.Upload(t.Context(), store.Task{DomainID: 1, ID: task.ID}, strings.NewReader(body.String()), maxUpload, b.now()); err != nil {
 		t.Fatal(err)
 	}
 	if task.Parameters, err = json.Marshal(parameters); err != nil {

@@ -58,7 +58,7 @@ func (w *worker) attempt(it *item, t *target) Try {
 			overtakes: it.overtakes})
 	}
 	try := Try{DomainID: w.ref.DomainID, EndpointID: w.ref.EndpointID, Seq: it.pos.Seq,
-		Outcome: OutcomeExpired, StartedAt: now.UTC().Truncate(time.Microsecond)}
+		Outcome: OutcomeExpired, StartedAt: micros(now)}
 	if it.entry == nil {
 		try.Error = "the event is not in the log any more"
 		return try
@@ -82,7 +82,7 @@ func (w *worker) finish(it *item, t *target, try *Try) {
 		v = verdict{state: StateRetrying, nextAt: it.nextAt, pause: v.pause}
 	}
 	if try.State = v.state; !v.nextAt.IsZero() {
-		try.NextAt = v.nextAt.UTC().Truncate(time.Microsecond)
+		try.NextAt = micros(v.nextAt)
 	}
 	w.tries = append(w.tries, *try)
 	w.unsaved++

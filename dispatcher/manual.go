@@ -3,7 +3,6 @@ package dispatcher
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/offhook/offhook/queue"
 )
@@ -34,7 +33,7 @@ func (d *Dispatcher) Resend(ctx context.Context, ep Endpoint, ev queue.Event, nu
 // sendByHand makes a try that somebody waits for. It is on record as unknown
 // before it is sent, so that no request is without a record.
 func (d *Dispatcher) sendByHand(ctx context.Context, t *target, m message) (Try, error) {
-	began := d.cfg.Now().UTC().Truncate(time.Microsecond)
+	began := micros(d.cfg.Now())
 	lost := Try{
 		DomainID: t.DomainID, EndpointID: t.ID, Seq: m.ev.Seq, EventID: m.ev.ID, EventType: m.ev.Type, AttemptID: m.ev.AttemptID,
 		Number: m.number, Manual: true, Outcome: OutcomeUnknown, State: StateExhausted, StartedAt: began,

@@ -32,7 +32,7 @@ func (w *worker) recover(ctx, late context.Context) error {
 	if err != nil {
 		return err
 	}
-	now := w.d.cfg.Now().UTC().Truncate(time.Microsecond)
+	now := micros(w.d.cfg.Now())
 	s := Settlement{Replica: w.d.replica, Leases: []Lease{w.lease}, At: now}
 	if err := w.lostParked(ctx, &b, &s); err != nil {
 		return err

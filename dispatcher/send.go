@@ -108,7 +108,7 @@ func (s *sender) send(ctx context.Context, t *target, m message) Try {
 	began := s.now()
 	try := Try{
 		DomainID: t.DomainID, EndpointID: t.ID, Seq: m.ev.Seq, EventID: m.ev.ID, EventType: m.ev.Type,
-		AttemptID: m.ev.AttemptID, Number: m.number, StartedAt: began.UTC().Truncate(time.Microsecond),
+		AttemptID: m.ev.AttemptID, Number: m.number, StartedAt: micros(began),
 	}
 	start := time.Now() // durations by the real clock, whatever Config.Now says
 	limited, cancel := context.WithTimeout(ctx, t.Timeout)

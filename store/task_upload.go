@@ -25,15 +25,15 @@ const insertChunk = `
 INSERT INTO task_chunks (domain_id, task_id, no, data, created_at) VALUES ($1, $2, $3, $4, $5)`
 
 // Upload stores what r gives, up to limit bytes, for a task that is made
-// afterwards with the same id, and returns how much it was. It holds one
-// megabyte of it in memory. After an error nothing of it is kept; the error is
-// ErrUploadTooLarge for more than limit.
-func (s *Store) Upload(ctx context.Context, domainID int64, taskID string, r io.Reader, limit int64, at time.Time) (int64, error) {
-	id, err := taskUUID(taskID)
+// afterwards, of which DomainID and ID are taken, and returns how much it was.
+// It holds one megabyte of it in memory. After an error nothing of it is kept;
+// the error is ErrUploadTooLarge for more than limit.
+func (s *Store) Upload(ctx context.Context, t Task, r io.Reader, limit int64, at time.Time) (int64, error) {
+	id, err := taskUUID(t.ID)
 	if err != nil {
-		return 0, fmt.Errorf("store an upload: %q is no id of a task", taskID)
+		return 0, fmt.Errorf("store an upload: %q is no id of a task", t.ID)
 	}
-	total, err := s.writeChunks(ctx, at, chunkKey{domainID, id}, io.LimitReader(r, limit+1))
+	total, err := s.writeChunks(ctx, at, chunkKey{t.DomainID, id}, io.LimitReader(r, limit+1))
 	if err == nil && total > limit {
 		err = ErrUploadTooLarge
 	}
@@ -41,7 +41,7 @@ func (s *Store) Upload(ctx context.Context, domainID int64, taskID string, r io.
 		// ctx may be what has ended it; what stays all the same goes with SweepTasks.
 		tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackWait)
 		defer cancel()
-		_, dropErr := s.pool.Exec(tidy, dropChunks, domainID, id)
+		_, dropErr := s.pool.Exec(tidy, dropChunks, t.DomainID, id)
 		return 0, fmt.Errorf("store an upload: %w", errors.Join(err, dropErr))
 	}
 	return total, nil

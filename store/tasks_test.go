@@ -19,7 +19,7 @@ func TestUploadSurvivesAndGoesWithItsTask(t *testing.T) {
 	ctx := t.Context()
 	text := bytes.Repeat([]byte("0123456789abcdef"), 200_000) // 3.2 MB: four rows
 	id := store.NewTaskID()
-	n, err := s.Upload(ctx, 1, id, bytes.NewReader(text), 4<<20, t0)
+	n, err := s.Upload(ctx, store.Task{DomainID: 1, ID: id}, bytes.NewReader(text), 4<<20, t0)
 	if err != nil || n != int64(len(text)) {
 		t.Fatalf("Upload = %d, %v", n, err)
 	}
@@ -45,11 +45,11 @@ func TestUploadLeavesNothingBehind(t *testing.T) {
 	pool := storetest.New(t)
 	s := store.New(pool)
 	ctx := t.Context()
-	if _, err := s.Upload(ctx, 1, store.NewTaskID(), bytes.NewReader(make([]byte, 3<<20)), 2<<20, t0); !errors.Is(err, store.ErrUploadTooLarge) {
+	if _, err := s.Upload(ctx, store.Task{DomainID: 1, ID: store.NewTaskID()}, bytes.NewReader(make([]byte, 3<<20)), 2<<20, t0); !errors.Is(err, store.ErrUploadTooLarge) {
 		t.Errorf("3 MB where 2 are allowed: %v", err)
 	}
 	broken := io.MultiReader(bytes.NewReader(make([]byte, 3<<20)), iotest.ErrReader(errors.New("gone")))
-	if _, err := s.Upload(ctx, 1, store.NewTaskID(), broken, 9<<20, t0); err == nil {
+	if _, err := s.Upload(ctx, store.Task{DomainID: 1, ID: store.NewTaskID()}, broken, 9<<20, t0); err == nil {
 		t.Error("an upload that broke off was taken")
 	}
 	chunks := func() (n int) {
@@ -61,7 +61,7 @@ func TestUploadLeavesNothingBehind(t *testing.T) {
 		t.Errorf("%d rows are left of uploads that failed", n)
 	}
 	// One whose task was never made waits a day.
-	_, err := s.Upload(ctx, 1, store.NewTaskID(), bytes.NewReader([]byte("x")), 9, t0)
+	_, err := s.Upload(ctx, store.Task{DomainID: 1, ID: store.NewTaskID()}, bytes.NewReader([]byte("x")), 9, t0)
 	fatal(t, err)
 	fatal(t, s.SweepTasks(ctx, t0, t0.Add(time.Hour)))
 	if n := chunks(); n != 1 {

@@ -49,34 +49,43 @@ func (b *inbox) take() []queue.Event {
 	return events
 }
 
-// runCentre plays the simulated centre in real time until everybody has left
-// and closed says that nobody else is called. Agents who pick a member of their
-// list do so by dial.
-func runCentre(ctx context.Context, c *sim.Centre, in *inbox, to commander, dial func(queue.Dial) error, closed <-chan struct{}) error {
+// centre is the simulated centre and what it works with.
+type centre struct {
+	*sim.Centre
+	inbox *inbox
+	to    commander
+	// dial is how agents pick a member of their list.
+	dial func(queue.Dial) error
+	// closed ends when nobody else is called.
+	closed <-chan struct{}
+}
+
+// run plays it in real time until everybody has left and nobody else is called.
+func (c *centre) run(ctx context.Context) error {
 	c.Open(time.Now())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for closing := closed; closing != nil || !c.Done(time.Now()); {
+	for closing := c.closed; closing != nil || !c.Done(time.Now()); {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-closing:
 			closing = nil
-		case <-in.wake:
+		case <-c.inbox.wake:
 		case <-timer.C:
 		}
-		c.Observe(in.take())
+		c.Observe(c.inbox.take())
 		var cmds []queue.Command
 		for _, cmd := range c.Due(time.Now()) {
 			pick, ok := cmd.(queue.Dial)
 			if !ok {
 				cmds = append(cmds, cmd)
-			} else if err := dial(pick); err != nil {
+			} else if err := c.dial(pick); err != nil {
 				return fmt.Errorf("play the simulated centre: %w", err)
 			}
 		}
 		// Refusals are part of the game; only a desk that is gone is an error.
-		if _, err := to.DoAll(ctx, cmds); err != nil {
+		if _, err := c.to.DoAll(ctx, cmds); err != nil {
 			return fmt.Errorf("play the simulated centre: %w", err)
 		}
 		pause := 50 * time.Millisecond // Done depends on the clock as well

@@ -42,29 +42,42 @@ func (d *demo) play(ctx context.Context, rest *restClient, server *task) error {
 		return err
 	}
 	d.view.say("centre    %d queues, %d agents, %d members on lists, seed %d", len(queues), len(agents), len(members), d.opt.seed)
-	names, err := recordings()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	players, err := d.launch(ctx, rest, sim.Config{Queues: queues, Agents: agents, Members: members, Length: d.opt.length, Speed: d.opt.speed})
 	if err != nil {
 		return err
 	}
-	d.view.say("switch    %d recordings of a real Asterisk\n", len(names))
+	err = d.follow(ctx, players, server)
+	stop()
+	if ended := players.wait(); err == nil {
+		err = ended
+	}
+	return err
+}
 
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	centre := sim.New(d.opt.seed, sim.Config{Queues: queues, Agents: agents, Members: members, Length: d.opt.length, Speed: d.opt.speed})
-	desk := d.system.desks.known(firstDomain)
+// launch lets the centre and the recordings play until ctx ends, or until
+// everybody has left.
+func (d *demo) launch(ctx context.Context, rest *restClient, cfg sim.Config) (*task, error) {
+	names, err := recordings()
+	if err != nil {
+		return nil, err
+	}
+	d.view.say("switch    %d recordings of a real Asterisk\n", len(names))
 	g, playing := errgroup.WithContext(ctx)
 	closed := make(chan struct{})
-	g.Go(func() error {
-		dial := func(pick queue.Dial) error { return rest.dial(playing, pick) }
-		return runCentre(playing, centre, d.inbox, desk, dial, closed)
-	})
+	room := centre{
+		Centre: sim.New(d.opt.seed, cfg), inbox: d.inbox, to: d.system.desks.known(firstDomain), closed: closed,
+		dial: func(pick queue.Dial) error { return rest.dial(playing, pick) },
+	}
+	g.Go(func() error { return room.run(playing) })
 	g.Go(func() error {
 		defer close(closed)
 		select {
 		case <-playing.Done():
 			return playing.Err()
 		case <-time.After(d.opt.length):
-			return rest.stopDialling(playing, queues)
+			return rest.stopDialling(playing, cfg.Queues)
 		}
 	})
 	for _, name := range names {
@@ -74,13 +87,7 @@ func (d *demo) play(ctx context.Context, rest *restClient, server *task) error {
 		}
 		g.Go(func() error { return runCapture(playing, name, f) })
 	}
-	players := start(g.Wait)
-	err = d.follow(ctx, players, server)
-	stop()
-	if ended := players.wait(); err == nil {
-		err = ended
-	}
-	return err
+	return start(g.Wait), nil
 }
 
 // leaveClean takes back what the demo made in somebody's own database; the log

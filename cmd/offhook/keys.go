@@ -23,11 +23,15 @@ of an admin in OFFHOOK_API_KEY: for 'serve --dev', and from other machines.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	var domain int64
-	cmd.PersistentFlags().Int64Var(&domain, "domain", firstDomain, "the domain that the keys belong to")
+	domain := new(int64)
+	cmd.PersistentFlags().Int64Var(domain, "domain", firstDomain, "the domain that the keys belong to")
+	cmd.AddCommand(newKeyCreateCommand(domain), newKeyListCommand(domain), newKeyRevokeCommand(domain))
+	return cmd
+}
 
+func newKeyCreateCommand(domain *int64) *cobra.Command {
 	var role, name string
-	create := &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "create",
 		Short: "Make a key and print it; it cannot be shown again",
 		Args:  noArgs,
@@ -39,7 +43,10 @@ of an admin in OFFHOOK_API_KEY: for 'serve --dev', and from other machines.`,
 				return err
 			}
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
-				key, secret, err := db.CreateKey(ctx, domain, store.Role(role), name, shellUser())
+				if _, err := db.Head(ctx, *domain); errors.Is(err, store.ErrNotFound) {
+					return fmt.Errorf("there is no domain %d: 'offhook domains list' shows which there are", *domain)
+				}
+				key, secret, err := db.CreateKey(ctx, *domain, store.Role(role), name, shellUser())
 				if err != nil {
 					return err
 				}
@@ -49,10 +56,13 @@ of an admin in OFFHOOK_API_KEY: for 'serve --dev', and from other machines.`,
 			})
 		},
 	}
-	create.Flags().StringVar(&role, "role", "", "what the key may do: "+roles())
-	create.Flags().StringVar(&name, "name", "command line", "who uses it")
+	cmd.Flags().StringVar(&role, "role", "", "what the key may do: "+roles())
+	cmd.Flags().StringVar(&name, "name", "command line", "who uses it")
+	return cmd
+}
 
-	list := &cobra.Command{
+func newKeyListCommand(domain *int64) *cobra.Command {
+	return &cobra.Command{
 		Use:   "list",
 		Short: "List the keys of a domain, without their secrets",
 		Args:  noArgs,
@@ -61,7 +71,7 @@ of an admin in OFFHOOK_API_KEY: for 'serve --dev', and from other machines.`,
 				return err
 			}
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
-				keys, err := db.Keys(ctx, domain)
+				keys, err := db.Keys(ctx, *domain)
 				if err != nil {
 					return err
 				}
@@ -78,7 +88,10 @@ of an admin in OFFHOOK_API_KEY: for 'serve --dev', and from other machines.`,
 			})
 		},
 	}
-	revoke := &cobra.Command{
+}
+
+func newKeyRevokeCommand(domain *int64) *cobra.Command {
+	return &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Make a key worthless, within seconds on every server",
 		Args:  exactArgs(1),
@@ -87,16 +100,14 @@ of an admin in OFFHOOK_API_KEY: for 'serve --dev', and from other machines.`,
 				return err
 			}
 			return withDatabase(cmd, func(ctx context.Context, db *database) error {
-				err := db.RevokeKey(ctx, domain, args[0], shellUser())
+				err := db.RevokeKey(ctx, *domain, args[0], shellUser())
 				if errors.Is(err, store.ErrNotFound) {
-					return fmt.Errorf("domain %d has no key %s", domain, args[0])
+					return fmt.Errorf("domain %d has no good key %s: 'offhook keys list' shows which there are", *domain, args[0])
 				}
 				return err
 			})
 		},
 	}
-	cmd.AddCommand(create, list, revoke)
-	return cmd
 }
 
 // The same work as operations of the REST API.

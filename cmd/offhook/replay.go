@@ -60,7 +60,7 @@ The server and the key also come from OFFHOOK_URL and OFFHOOK_API_KEY.`,
 	f.StringVar(&opt.queue, "queue", "", "put every queue of the stream into this one; without it each becomes one of ours")
 	f.BoolVar(&opt.dryRun, "dry-run", false, "print the events that the file would give, and touch nothing")
 	f.Float64Var(&opt.speed, "speed", 1, "how many times faster than it was")
-	f.StringVar(&opt.server, "server", "", "URL of the server (default $OFFHOOK_URL or http://127.0.0.1:8080)")
+	f.StringVar(&opt.server, "server", "", "URL of the server (default $OFFHOOK_URL or "+defaultServer+")")
 	f.StringVar(&opt.key, "key", "", "API key of the role operator (default $OFFHOOK_API_KEY)")
 	return cmd
 }
@@ -77,7 +77,7 @@ func (opt *replayOptions) check() error {
 		opt.server = os.Getenv("OFFHOOK_URL")
 	}
 	if opt.server == "" {
-		opt.server = "http://127.0.0.1:8080"
+		opt.server = defaultServer
 	}
 	if opt.key == "" {
 		opt.key = os.Getenv("OFFHOOK_API_KEY")
@@ -85,7 +85,7 @@ func (opt *replayOptions) check() error {
 	if opt.key == "" {
 		return errors.New("a live server needs an API key: set OFFHOOK_API_KEY, or use --dry-run")
 	}
-	return checkServer(opt.server)
+	return checkServer("--server (or OFFHOOK_URL)", opt.server)
 }
 
 func replay(cmd *cobra.Command, files []string, opt replayOptions) error {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -28,14 +27,6 @@ const (
 	replayWaitMost = 5 * time.Second
 	replayGrace    = 5 * time.Second // for closing what is open, when interrupted
 )
-
-func checkServer(server string) error {
-	u, err := url.Parse(server)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return errors.New("--server (or OFFHOOK_URL) must be a URL such as http://127.0.0.1:8080")
-	}
-	return nil
-}
 
 // liveReport is a report as POST /v1/reports takes it; what is not said is left
 // out.

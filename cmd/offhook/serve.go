@@ -57,15 +57,12 @@ func serve(cmd *cobra.Command, dev bool, role string) error {
 		}
 	}
 	logger := newLogger(cmd.ErrOrStderr(), cfg)
-	// What the libraries log on their own are lines like all others: net/http
-	// quotes receivers that say more than they should.
-	slog.SetDefault(logger)
-	slog.SetLogLoggerLevel(slog.LevelDebug)
+	logAllBy(logger)
 	guard, err := cfg.Webhook.guard()
 	if err != nil {
 		return err
 	}
-	var private localpg.Options
+	var private *localpg.Options
 	if dev {
 		guard = devGuard(guard)
 		if private, err = prepareDev(&cfg, logger); err != nil {
@@ -82,19 +79,11 @@ func serve(cmd *cobra.Command, dev bool, role string) error {
 		return fmt.Errorf("listen for the API: %w; OFFHOOK_LISTEN names another address", err)
 	}
 	defer listener.Close()
-	open := openDatabase
-	if dev {
-		open = func(ctx context.Context, cfg Config) (*database, error) { return openPrivate(ctx, cfg, private) }
-	}
-	db, err := open(ctx, cfg)
+	db, err := openFor(ctx, cfg, private)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err := db.Close(); err != nil {
-			logger.Error("close the database", "error", err)
-		}
-	}()
+	defer closeFor(db, logger)
 	if dev {
 		if err := showFirstKey(ctx, cmd, db); err != nil {
 			return err
@@ -112,6 +101,28 @@ func serve(cmd *cobra.Command, dev bool, role string) error {
 	err = sys.Run(ctx)
 	logger.Info("stopped")
 	return err
+}
+
+// logAllBy makes what the libraries log on their own lines like all others:
+// net/http quotes receivers that say more than they should.
+func logAllBy(logger *slog.Logger) {
+	slog.SetDefault(logger)
+	slog.SetLogLoggerLevel(slog.LevelDebug)
+}
+
+// openFor opens the configured database, or, for --dev, which has options for
+// it, a private one when none is configured.
+func openFor(ctx context.Context, cfg Config, private *localpg.Options) (*database, error) {
+	if private == nil {
+		return openDatabase(ctx, cfg)
+	}
+	return openPrivate(ctx, cfg, *private)
+}
+
+func closeFor(db *database, logger *slog.Logger) {
+	if err := db.Close(); err != nil {
+		logger.Error("close the database", "error", err)
+	}
 }
 
 // instance is the server's name among the replicas.
@@ -139,17 +150,17 @@ func keyRing(cfg Config) (*store.KeyRing, error) {
 }
 
 // prepareDev fills in what --dev keeps in its data folder.
-func prepareDev(cfg *Config, logger *slog.Logger) (localpg.Options, error) {
+func prepareDev(cfg *Config, logger *slog.Logger) (*localpg.Options, error) {
 	folder, err := devFolder(*cfg)
 	if err != nil {
-		return localpg.Options{}, err
+		return nil, err
 	}
 	if cfg.KeyRing == "" {
 		if cfg.KeyRing, err = devKeyRing(folder, logger); err != nil {
-			return localpg.Options{}, err
+			return nil, err
 		}
 	}
-	return localpg.Options{DataDir: folder, Durable: true, Logger: logger}, nil
+	return &localpg.Options{DataDir: folder, Durable: true, Logger: logger}, nil
 }
 
 // showFirstKey makes an admin key when there is none at all, and prints it: the

@@ -209,6 +209,10 @@ func TestKeysOpenTheServer(t *testing.T) {
 	if got := runOffhook(t, env, "keys", "create", "--role", "king"); got.code != exitUsage || !strings.Contains(got.stderr, "admin") {
 		t.Errorf("keys create --role king: %d, %s", got.code, got.stderr)
 	}
+	if got := runOffhook(t, env, "keys", "create", "--role", "admin", "--domain", "99"); got.code != exitFailed ||
+		got.stderr != "offhook: there is no domain 99: 'offhook domains list' shows which there are\n" {
+		t.Errorf("keys create --domain 99: %d, %s", got.code, got.stderr)
+	}
 	if code, logs := server.stop(); code != exitDone {
 		t.Errorf("the server ends with %d:\n%s", code, logs)
 	}

@@ -150,14 +150,24 @@ func (v verb) run(cmd *cobra.Command, opt shellOptions, args []string) error {
 	for i, field := range v.fields {
 		ws = append(ws, word{field, args[inPath+i]})
 	}
-	out := newShellPrinter(cmd.OutOrStdout(), opt.json, opt.only, v.columns)
+	r := shellRun{verb: v, cmd: cmd, client: client, out: newShellPrinter(cmd.OutOrStdout(), opt.json, opt.only, v.columns), opt: opt}
 	if v.answers == answersList {
-		return v.list(cmd, client, out, path, filters(ws), opt)
+		return r.list(path, filters(ws))
 	}
-	return v.act(cmd, client, out, path, ws, opt)
+	return r.act(path, ws)
 }
 
-func (v verb) list(cmd *cobra.Command, client *shellClient, out *shellPrinter, path string, query url.Values, opt shellOptions) error {
+// shellRun is one command that is carried out.
+type shellRun struct {
+	verb
+	cmd    *cobra.Command
+	client *shellClient
+	out    *shellPrinter
+	opt    shellOptions
+}
+
+func (r *shellRun) list(path string, query url.Values) error {
+	cmd, client, out, opt := r.cmd, r.client, r.out, r.opt
 	if opt.cursor != "" {
 		query.Set("cursor", opt.cursor)
 	}
@@ -176,8 +186,9 @@ func (v verb) list(cmd *cobra.Command, client *shellClient, out *shellPrinter, p
 }
 
 // act carries out what is no list.
-func (v verb) act(cmd *cobra.Command, client *shellClient, out *shellPrinter, path string, ws []word, opt shellOptions) error {
-	query, b, closeFile, err := v.request(cmd, client, ws, opt)
+func (r *shellRun) act(path string, ws []word) error {
+	v, out := r.verb, r.out
+	query, b, closeFile, err := v.request(r.cmd, r.client, ws, r.opt)
 	if err != nil {
 		return err
 	}
@@ -185,7 +196,7 @@ func (v verb) act(cmd *cobra.Command, client *shellClient, out *shellPrinter, pa
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	answer, err := client.do(cmd.Context(), v.method, path, b)
+	answer, err := r.client.do(r.cmd.Context(), v.method, path, b)
 	if err != nil {
 		return err
 	}
@@ -201,7 +212,7 @@ func (v verb) act(cmd *cobra.Command, client *shellClient, out *shellPrinter, pa
 	}
 	if len(answer) == 0 {
 		if !out.json {
-			fmt.Fprintln(cmd.ErrOrStderr(), "Done.")
+			fmt.Fprintln(r.cmd.ErrOrStderr(), "Done.")
 		}
 		return nil
 	}

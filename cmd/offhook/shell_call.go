@@ -42,9 +42,8 @@ func newShellClient(given string) (*shellClient, error) {
 	if base == "" {
 		base = defaultServer
 	}
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, usageError{fmt.Errorf("%s must be a URL such as %s", name, defaultServer)}
+	if err := checkServer(name, base); err != nil {
+		return nil, usageError{err}
 	}
 	if cfg.APIKey == "" {
 		return nil, errors.New("the server wants an API key: set OFFHOOK_API_KEY\n" +
@@ -53,6 +52,16 @@ func newShellClient(given string) (*shellClient, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = answerPatience
 	return &shellClient{base: strings.TrimRight(base, "/"), key: cfg.APIKey, http: &http.Client{Transport: transport}}, nil
+}
+
+// checkServer refuses what cannot be the URL of a server; name is where it came
+// from.
+func checkServer(name, server string) error {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return fmt.Errorf("%s must be a URL such as %s", name, defaultServer)
+	}
+	return nil
 }
 
 // body is what a request carries; the zero value is nothing.

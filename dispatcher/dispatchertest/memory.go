@@ -300,6 +300,24 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 			delete(e.parked, u.Seq)
 		}
 	}
+	m.moveCursors(s)
+	for _, h := range s.Healths {
+		if e := m.endpoints[h.Ref]; e != nil && e.sub.Endpoint.UpdatedAt.Equal(h.Version) {
+			e.sub.Endpoint.Health = h.Health
+		}
+	}
+	for _, off := range s.Disable {
+		if e := m.endpoints[off.Ref]; e != nil && !e.sub.Endpoint.Disabled {
+			e.sub.Endpoint.Disabled, e.sub.Endpoint.DisabledReason = true, off.Reason
+			e.sub.Endpoint.UpdatedAt = e.sub.Endpoint.UpdatedAt.Add(time.Microsecond)
+		}
+	}
+	m.tell(s.At, s.Notices)
+	return nil
+}
+
+// moveCursors raises settled marks, and lowers claimed ones.
+func (m *Memory) moveCursors(s dispatcher.Settlement) {
 	for _, c := range s.Cursors {
 		if e := m.endpoints[c.Ref]; e != nil && c.Settled.Seq > e.sub.Settled.Seq {
 			e.sub.Settled = c.Settled
@@ -315,19 +333,6 @@ func (m *Memory) Settle(ctx context.Context, s dispatcher.Settlement) error {
 			}
 		}
 	}
-	for _, h := range s.Healths {
-		if e := m.endpoints[h.Ref]; e != nil && e.sub.Endpoint.UpdatedAt.Equal(h.Version) {
-			e.sub.Endpoint.Health = h.Health
-		}
-	}
-	for _, off := range s.Disable {
-		if e := m.endpoints[off.Ref]; e != nil && !e.sub.Endpoint.Disabled {
-			e.sub.Endpoint.Disabled, e.sub.Endpoint.DisabledReason = true, off.Reason
-			e.sub.Endpoint.UpdatedAt = e.sub.Endpoint.UpdatedAt.Add(time.Microsecond)
-		}
-	}
-	m.tell(s.At, s.Notices)
-	return nil
 }
 
 // tell puts notices on the log, each once.
