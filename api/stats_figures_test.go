@@ -69,11 +69,11 @@ func questions(c *chronicle, from time.Time, length time.Duration) []question {
 	return all
 }
 
-// TestFiguresOfQueues holds every column of every interval of every queue against
-// a computation over the raw events.
-func TestFiguresOfQueues(t *testing.T) {
+// TestFigures holds every column of every interval of every queue and agent
+// against a computation over the raw events.
+func TestFigures(t *testing.T) {
 	t.Parallel()
-	s, capture, day := bygone(t)
+	_, capture, day := bygone(t)
 	for _, p := range []*past{capture, day} {
 		c := p.chronicle()
 		if p == capture && len(c.passages) != 678 {
@@ -81,42 +81,79 @@ func TestFiguresOfQueues(t *testing.T) {
 		}
 		began := c.passages[0].joined.Truncate(time.Hour)
 		length := map[*past]time.Duration{capture: time.Hour, day: 26 * time.Hour}[p]
-		queues := s.rows(`SELECT queue_id, type FROM analyst.queues WHERE domain_id = $1 ORDER BY queue_id`, p.domain)
 		seen := sums{}
 		for _, q := range questions(c, began, length) {
-			var got []map[string]any
-			if q.limits == usual {
-				got = s.rows(`SELECT * FROM analyst.queue_intervals($1, $2, $3, $4, domain => $5)`, q.since, q.until, q.step, q.zone, p.domain)
-			} else {
-				got = s.rows(`SELECT * FROM analyst.queue_intervals($1, $2, $3, $4, $5, $6, $7, $8)`, q.since, q.until, q.step, q.zone,
-					q.limits.threshold, q.limits.short, q.limits.dropAfter, p.domain)
-			}
-			var want []map[string]any
-			for _, one := range queues {
-				id, kind := one["queue_id"].(int64), one["type"].(string)
-				for _, in := range q.spans(t) {
-					row := c.queueRow(id, kind, in, q.limits)
-					row["domain_id"], row["queue_id"], row["queue_type"] = p.domain, id, kind
-					want = append(want, row)
-				}
-			}
-			for _, row := range got {
-				delete(row, "queue_name")
-				for name, v := range row {
-					n, counted := v.(int64)
-					seen.count(name, counted && n > 0)
-				}
-			}
-			differ(t, fmt.Sprintf("domain %d, %s", p.domain, q), got, want)
+			p.compareQueues(t, c, q, seen)
+			p.compareAgents(t, c, q, seen)
 		}
-		t.Logf("domain %d: %d attempts, %d refusals", p.domain, len(c.passages), p.errors)
+		t.Logf("domain %d: %d attempts, %d agents, %d refusals", p.domain, len(c.passages), len(c.states), p.errors)
+		if p == capture {
+			continue
+		}
 		// A figure that is nothing everywhere would prove nothing.
-		if p == day {
-			for name, v := range c.queueRow(0, "ivr", span{}, usual) {
+		for _, row := range []map[string]any{c.queueRow(0, "ivr", span{}, usual), c.agentRow(0, nil, span{})} {
+			for name, v := range row {
 				if _, counted := v.(int64); counted && seen[name] == 0 {
 					t.Errorf("%s is 0 in every interval of the day", name)
 				}
 			}
+		}
+	}
+}
+
+// notice counts which columns are not 0.
+func (s sums) notice(rows []map[string]any) {
+	for _, row := range rows {
+		for name, v := range row {
+			n, counted := v.(int64)
+			s.count(name, counted && n > 0)
+		}
+	}
+}
+
+func (p *past) compareQueues(t *testing.T, c *chronicle, q question, seen sums) {
+	t.Helper()
+	var got, want []map[string]any
+	if q.limits == usual {
+		got = p.site.rows(`SELECT * FROM analyst.queue_intervals($1, $2, $3, $4, domain => $5)`, q.since, q.until, q.step, q.zone, p.domain)
+	} else {
+		got = p.site.rows(`SELECT * FROM analyst.queue_intervals($1, $2, $3, $4, $5, $6, $7, $8)`, q.since, q.until, q.step, q.zone,
+			q.limits.threshold, q.limits.short, q.limits.dropAfter, p.domain)
+	}
+	for _, one := range p.site.rows(`SELECT queue_id, name, type FROM analyst.queues WHERE domain_id = $1 ORDER BY queue_id`, p.domain) {
+		id, kind := one["queue_id"].(int64), one["type"].(string)
+		for _, in := range q.spans(t) {
+			row := c.queueRow(id, kind, in, q.limits)
+			row["domain_id"], row["queue_id"], row["queue_type"], row["queue_name"] = p.domain, id, kind, one["name"]
+			want = append(want, row)
+		}
+	}
+	seen.notice(got)
+	differ(t, fmt.Sprintf("queues of domain %d, %s", p.domain, q), got, want)
+}
+
+func (p *past) compareAgents(t *testing.T, c *chronicle, q question, seen sums) {
+	t.Helper()
+	got := p.site.rows(`SELECT * FROM analyst.agent_intervals($1, $2, $3, $4, domain => $5)`, q.since, q.until, q.step, q.zone, p.domain)
+	var want []map[string]any
+	for _, one := range p.site.rows(`SELECT agent_id, name FROM analyst.agents WHERE domain_id = $1 ORDER BY agent_id`, p.domain) {
+		id := one["agent_id"].(int64)
+		stays := c.stays(id, q.until)
+		for _, in := range q.spans(t) {
+			row := c.agentRow(id, stays, in)
+			row["domain_id"], row["agent_id"], row["agent_name"] = p.domain, id, one["name"]
+			want = append(want, row)
+		}
+	}
+	seen.notice(got)
+	differ(t, fmt.Sprintf("agents of domain %d, %s", p.domain, q), got, want)
+	for i, row := range got {
+		var sum int64
+		for _, name := range agentTimes {
+			sum += row[name].(int64)
+		}
+		if sum != row["login_ms"] {
+			t.Errorf("the times of row %d make %d of %d", i, sum, row["login_ms"])
 		}
 	}
 }

@@ -59,6 +59,8 @@ func TestARoleMadeBeforeReadsTheFigures(t *testing.T) {
 // readsFigures is what an analyst may do beside reading tables.
 var readsFigures = []string{
 	`SELECT * FROM analyst.queue_intervals`,
+	`SELECT * FROM analyst.agent_intervals`,
+	`SELECT * FROM analyst.agent_intervals(now() - interval '1 day', now(), 'total')`,
 	`SELECT * FROM analyst.queue_intervals(now() - interval '1 day', now(), '15m', 'Europe/Berlin', threshold => '30 s')`,
 	`SELECT analyst.ms(interval '1 s'), analyst.ratio(1, 2)`,
 	`SELECT * FROM analyst.intervals(now() - interval '1 day', now(), 'total', 'UTC')`,
