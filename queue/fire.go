@@ -5,9 +5,6 @@ import (
 	"time"
 )
 
-// instant is how times are written in event bodies: UTC, milliseconds.
-const instant = "2006-01-02T15:04:05.000Z"
-
 // when returns the instant of the attempt's next event: never before its last
 // one, nor before what is known of the member leg (engine.md B.10, 22, and B.2).
 func (s *step) when(a *attempt) time.Time {

@@ -68,7 +68,7 @@ func (e *Event) appendFlat(b []byte) []byte {
 	b = e.Listed.append(b, e.Type)
 	b[at] = ',' // instead of its opening brace
 	b = b[:len(b)-1]
-	for _, name := range sortedNames(e.Variables) {
+	for _, name := range sortedNames(nil, e.Variables) {
 		if isEnvelope(name) || isListed(name, e.Type) {
 			continue
 		}
@@ -147,7 +147,7 @@ func (e *Event) CloudEventAttributes() [7]Attribute {
 		{"source", "/offhook/domains/" + strconv.FormatInt(e.DomainID, 10)},
 		{"type", string(e.Type)},
 		{"subject", e.about()},
-		{"time", e.At.UTC().Format(instant)},
+		{"time", string(AppendInstant(nil, e.At))},
 		{"dataschema", schemaID(e.Type)},
 	}
 }

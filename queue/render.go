@@ -2,7 +2,6 @@ package queue
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -182,7 +181,7 @@ func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {
 		return append(b, "null"...)
 	}
-	return t.UTC().AppendFormat(b, `"`+instant+`"`)
+	return append(AppendInstant(append(b, '"'), t), '"')
 }
 
 func appendText(b []byte, s *string) []byte {
@@ -218,7 +217,8 @@ func appendCount(b []byte, n int64) []byte {
 // appendVariables renders the variables in the order of their names.
 func appendVariables(b []byte, m map[string]string) []byte {
 	b = append(b, '{')
-	for i, name := range sortedNames(m) {
+	var room [16]string // most have no more, and none is allocated
+	for i, name := range sortedNames(room[:0], m) {
 		if i > 0 {
 			b = append(b, ',')
 		}
@@ -229,7 +229,14 @@ func appendVariables(b []byte, m map[string]string) []byte {
 	return append(b, '}')
 }
 
-func sortedNames(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+// sortedNames appends the names in their order to an empty slice.
+func sortedNames(names []string, m map[string]string) []string {
+	for name := range m {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
 
 const hexDigits = "0123456789abcdef"
 

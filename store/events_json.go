@@ -15,9 +15,6 @@ import (
 // passes here twice, and reflection would cost as much as all of its other
 // columns together.
 
-// instantFormat is how the body shows instants.
-const instantFormat = "2006-01-02T15:04:05.000Z"
-
 // appendExt appends ext under the names that the body has, without what is null
 // there.
 func appendExt(b []byte, x *queue.Ext) []byte {
@@ -31,7 +28,7 @@ func appendExt(b []byte, x *queue.Ext) []byte {
 	instant := func(name string, t time.Time) {
 		if !t.IsZero() {
 			b = append(appendName(b, empty, name), '"')
-			b = append(t.UTC().AppendFormat(b, instantFormat), '"')
+			b = append(queue.AppendInstant(b, t), '"')
 		}
 	}
 	number := func(name string, n int64) {
@@ -241,7 +238,7 @@ func parseInstant(quoted []byte, out *time.Time) error {
 	if err := parseText(quoted, &text); err != nil {
 		return err
 	}
-	t, err := time.Parse(time.RFC3339Nano, text)
-	*out = t.UTC()
+	t, err := queue.ParseInstant(text)
+	*out = t
 	return err
 }
