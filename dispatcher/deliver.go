@@ -18,12 +18,14 @@ func (w *worker) pump() {
 
 // sendLoop sends until nothing is ready. drain waits for it by inFlight.
 func (w *worker) sendLoop() {
+	l := w.d.sender.line(w.sending)
+	defer l.close()
 	for {
 		it, t := w.next()
 		if it == nil {
 			return
 		}
-		try := w.attempt(it, t)
+		try := w.attempt(l, it, t)
 		w.finish(it, t, &try)
 		w.d.cfg.Metrics.observe(it, &try, w.d.cfg.Now())
 		logTry(w.logger, &try)
@@ -50,11 +52,11 @@ func (w *worker) next() (*item, *target) {
 }
 
 // attempt makes one try of an item.
-func (w *worker) attempt(it *item, t *target) Try {
+func (w *worker) attempt(l *line, it *item, t *target) Try {
 	now := w.d.cfg.Now()
 	if it.entry != nil && !Expired(t.Profile, it.since(), now) {
 		ev := &it.entry.ev
-		return w.d.sender.send(w.sending, t, message{ev: ev, body: it.entry.rendered(t.Format), number: it.tries + 1, prev: it.prev,
+		return l.send(t, message{ev: ev, body: it.entry.rendered(t.Format), number: it.tries + 1, prev: it.prev,
 			overtakes: it.overtakes})
 	}
 	try := Try{DomainID: w.ref.DomainID, EndpointID: w.ref.EndpointID, Seq: it.pos.Seq,

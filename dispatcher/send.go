@@ -4,20 +4,15 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/hex"
 	"io"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
-
-	"github.com/offhook/offhook/queue"
 )
 
 // What is kept of an answer.
@@ -35,11 +30,15 @@ type sender struct {
 
 // transport hides CloseIdleConnections: go-retryablehttp calls it after every
 // failure, which would cost all other endpoints their connections.
-type transport struct{ base *http.Transport }
+type transport struct{ base http.RoundTripper }
 
-// RoundTrip also hides where an answer redirects to, under a name that nobody
-// looks for: the client would give up an answer whose Location does not parse.
+// RoundTrip puts the header in its place. It also hides where an answer
+// redirects to, under a name that nobody looks for: the client would give up an
+// answer whose Location does not parse.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if p, ok := r.Body.(*payload); ok {
+		r.Header, r.Body = p.header, p.ReadCloser // the request is ours
+	}
 	resp, err := t.base.RoundTrip(r)
 	if err == nil && resp.Header["Location"] != nil {
 		resp.Header[hiddenLocation] = resp.Header["Location"]
@@ -92,101 +91,11 @@ func newSender(cfg Config) *sender {
 	}}
 }
 
-// message is what a try sends.
-type message struct {
-	ev     *queue.Event
-	body   []byte
-	number int // of this try
-	prev   int // sequence of the event before, 0 = none
-	// overtakes are the sequences of earlier events that are still to come.
-	overtakes []int64
-}
-
-// send makes the request and returns the try with its outcome; the state is the
-// caller's business.
+// send makes one request, as a line does.
 func (s *sender) send(ctx context.Context, t *target, m message) Try {
-	began := s.now()
-	try := Try{
-		DomainID: t.DomainID, EndpointID: t.ID, Seq: m.ev.Seq, EventID: m.ev.ID, EventType: m.ev.Type,
-		AttemptID: m.ev.AttemptID, Number: m.number, StartedAt: micros(began),
-	}
-	start := time.Now() // durations by the real clock, whatever Config.Now says
-	limited, cancel := context.WithTimeout(ctx, t.Timeout)
-	defer cancel()
-	resp, err := s.client.Do(&retryablehttp.Request{Request: newRequest(limited, t, m, began)})
-	if err != nil {
-		try.Outcome, try.Error = ClassifyError(err), redact(err, t.url)
-		if ctx.Err() != nil {
-			try.Outcome = OutcomeUnknown // we went away, not the endpoint
-		}
-	} else {
-		try.FirstByte = time.Since(start)
-		try.Status, try.Outcome = resp.StatusCode, ClassifyStatus(resp.StatusCode)
-		showLocation(resp.Header)
-		try.Header = keepHeader(resp.Header)
-		try.Body, try.BodyTruncated = readBody(resp.Body)
-	}
-	try.Duration = time.Since(start)
-	return try
-}
-
-func newRequest(ctx context.Context, t *target, m message, at time.Time) *http.Request {
-	id, stamp := queue.EventID(m.ev.ID), strconv.FormatInt(at.Unix(), 10)
-	h := make(http.Header, len(t.header)+10)
-	for name, values := range t.header {
-		h[name] = values
-	}
-	v := make([]string, 0, 10) // one array for all values
-	set := func(name, value string) {
-		v = append(v, value)
-		h[name] = v[len(v)-1 : len(v) : len(v)]
-	}
-	set("Webhook-Id", id)
-	set("Webhook-Timestamp", stamp)
-	set("Webhook-Signature", signWith(id, at, m.body, t.keys))
-	set("Offhook-Event", string(m.ev.Type))
-	if m.ev.AttemptID != 0 {
-		set("Offhook-Attempt", strconv.FormatInt(m.ev.AttemptID, 10))
-	}
-	if m.ev.Sequence != 0 {
-		set("Offhook-Sequence", strconv.Itoa(m.ev.Sequence))
-	}
-	if m.prev != 0 {
-		set("Offhook-Prev-Sequence", strconv.Itoa(m.prev))
-	}
-	if len(m.overtakes) > 0 {
-		set("Offhook-Overtakes", overtakesHeader(m.overtakes))
-	}
-	set("Offhook-Try", strconv.Itoa(m.number))
-	set("Traceparent", traceparent(m.ev.ID))
-	if t.Format == queue.FormatCloudEventsBinary {
-		setCloudEvent(h, m.ev)
-	}
-	req := &http.Request{
-		Method: http.MethodPost, URL: t.url, Host: t.url.Host, Header: h,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Body: io.NopCloser(bytes.NewReader(m.body)), ContentLength: int64(len(m.body)),
-		// Only used when nothing was written yet on a connection that turned out
-		// to be closed: the endpoint sees one request all the same.
-		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(m.body)), nil },
-	}
-	return req.WithContext(ctx)
-}
-
-// traceparent names the event as the trace, so that its tries belong together,
-// and a new span for each try.
-func traceparent(id queue.UUID) string {
-	b := make([]byte, 0, 55)
-	b = append(b, "00-"...)
-	b = hex.AppendEncode(b, id[:])
-	b = append(b, '-')
-	var span [8]byte
-	n := rand.Uint64() | 1 // all zeros is not a span
-	for i := range span {
-		span[i] = byte(n >> (8 * i))
-	}
-	b = hex.AppendEncode(b, span[:])
-	return string(append(b, "-01"...))
+	l := s.line(ctx)
+	defer l.close()
+	return l.send(t, m)
 }
 
 var bodyBuffers = sync.Pool{New: func() any { return new([keptBody + 1]byte) }}

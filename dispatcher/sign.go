@@ -6,9 +6,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
+	"hash"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,9 +20,29 @@ const tolerance = 5 * time.Minute
 
 // signer is a key that is ready to sign.
 type signer struct {
-	shared  []byte             // of HMAC; nil for Ed25519
+	shared  *sync.Pool         // of *keyed, for HMAC; nil for Ed25519
 	private ed25519.PrivateKey // of Ed25519
 	until   time.Time          // zero = without end
+}
+
+// keyed is an HMAC with its key: making one costs as much as using it.
+type keyed struct {
+	hash.Hash
+	sum [sha256.Size]byte
+}
+
+func keyedPool(key []byte) *sync.Pool {
+	return &sync.Pool{New: func() any { return &keyed{Hash: hmac.New(sha256.New, key)} }}
+}
+
+// appendMAC signs head and body, one behind the other.
+func appendMAC(out []byte, pool *sync.Pool, head, body []byte) []byte {
+	k := pool.Get().(*keyed)
+	defer pool.Put(k)
+	k.Reset()
+	k.Write(head)
+	k.Write(body)
+	return base64.StdEncoding.AppendEncode(out, k.Sum(k.sum[:0]))
 }
 
 // newSigner reads a key; its errors do not show it.
@@ -29,7 +52,9 @@ func newSigner(s Secret) (signer, error) {
 	if s.Signature() == SignatureEd25519 {
 		out.private, err = privateKey(s.Key)
 	} else {
-		out.shared, err = secretKey(s.Key)
+		var key []byte
+		key, err = secretKey(s.Key)
+		out.shared = keyedPool(key)
 	}
 	return out, err
 }
@@ -46,29 +71,30 @@ func Sign(id string, at time.Time, body []byte, secrets []Secret) (string, error
 			return "", err
 		}
 	}
-	return signWith(id, at, body, signers), nil
+	head := signed(id, strconv.FormatInt(at.Unix(), 10), 0)
+	return string(appendSignatures(nil, head, body, signers, at)), nil
 }
 
-func signWith(id string, at time.Time, body []byte, signers []signer) string {
-	const one = len("v1a,") + 88 // base64 of an Ed25519 signature
-	out := make([]byte, 0, len(signers)*(one+1))
-	stamp := strconv.FormatInt(at.Unix(), 10)
-	for _, s := range signers {
+// appendSignatures appends one signature for each key that signs at, of what
+// stands in front of the body (see signed) and the body.
+func appendSignatures(out, head, body []byte, signers []signer, at time.Time) []byte {
+	empty := len(out)
+	for i := range signers {
+		s := &signers[i]
 		if !s.until.IsZero() && !at.Before(s.until) {
 			continue
 		}
-		if len(out) > 0 {
+		if len(out) > empty {
 			out = append(out, ' ')
 		}
 		if s.shared != nil {
-			out = append(out, "v1,"...)
-			out = base64.StdEncoding.AppendEncode(out, mac(id, stamp, body, s.shared))
+			out = appendMAC(append(out, "v1,"...), s.shared, head, body)
 		} else {
 			out = append(out, "v1a,"...)
-			out = base64.StdEncoding.AppendEncode(out, ed25519.Sign(s.private, append(signed(id, stamp, len(body)), body...)))
+			out = base64.StdEncoding.AppendEncode(out, ed25519.Sign(s.private, slices.Concat(head, body)))
 		}
 	}
-	return string(out)
+	return out
 }
 
 // mac signs id.timestamp.body.

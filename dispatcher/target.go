@@ -14,9 +14,11 @@ type target struct {
 	url    *url.URL
 	keys   []signer
 	header http.Header // custom and constant ones
-	whole  bool        // wantsWholeAttempts
-	match  *Matcher
-	claim  string // selection
+	// request is what all requests have in common.
+	request *http.Request
+	whole   bool // wantsWholeAttempts
+	match   *Matcher
+	claim   string // selection
 }
 
 func newTarget(ep Endpoint, agent string) (*target, error) {
@@ -45,6 +47,9 @@ func newTarget(ep Endpoint, agent string) (*target, error) {
 	t.header["Content-Type"] = []string{ep.Format.ContentType()}
 	t.header["Accept-Encoding"] = []string{"identity"}
 	t.header["User-Agent"] = []string{agent}
+	t.request = &http.Request{
+		Method: http.MethodPost, URL: u, Host: u.Host, Header: noHeader, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
 	return t, nil
 }
 

@@ -33,7 +33,13 @@ func shift(u UUID, n int) UUID {
 }
 
 // EventID returns the public form of an event's id: evt_ and the UUID.
-func EventID(u UUID) string { return "evt_" + u.String() }
+func EventID(u UUID) string {
+	var b [40]byte
+	return string(AppendEventID(b[:0], u))
+}
+
+// AppendEventID appends what EventID returns.
+func AppendEventID(b []byte, u UUID) []byte { return u.appendTo(append(b, "evt_"...)) }
 
 // Domain is what an engine knows of its tenant: its id, and the random
 // namespace in which the engine derives ids (engine.md B.15c).
