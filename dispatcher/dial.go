@@ -51,7 +51,17 @@ type guardedDialer struct {
 	tls      *tls.Config
 }
 
-// dial is the transport's DialContext.
+// errPlain: an endpoint may have been registered when plain http was allowed.
+var errPlain = errors.New("plain http is not allowed here; it may be allowed by configuration")
+
+// dialPlain is the transport's DialContext, for http.
+func (d *guardedDialer) dialPlain(ctx context.Context, network, target string) (net.Conn, error) {
+	if !d.guard.AllowHTTP {
+		return nil, &dialError{OutcomeBlocked, errPlain}
+	}
+	return d.dial(ctx, network, target)
+}
+
 func (d *guardedDialer) dial(ctx context.Context, network, target string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(target)
 	if err != nil {
@@ -69,7 +79,7 @@ func (d *guardedDialer) dial(ctx context.Context, network, target string) (net.C
 	return d.connect(ctx, addrs, port)
 }
 
-// dialTLS is the transport's DialTLSContext.
+// dialTLS is the transport's DialTLSContext, for https.
 func (d *guardedDialer) dialTLS(ctx context.Context, network, target string) (net.Conn, error) {
 	raw, err := d.dial(ctx, network, target)
 	if err != nil {

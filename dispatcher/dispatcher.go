@@ -146,6 +146,9 @@ type Dispatcher struct {
 	logs    map[int64]*eventLog
 	workers map[Ref]*worker
 	release []Lease // to be handed back
+	// unserved are endpoints whose settings cannot be carried out here, such as
+	// one whose secret no key opens, as of their version.
+	unserved map[Ref]time.Time
 }
 
 // New returns a Dispatcher that does nothing until Run.
@@ -153,7 +156,7 @@ func New(store Store, cfg Config) *Dispatcher {
 	cfg = cfg.withDefaults()
 	return &Dispatcher{
 		store: store, cfg: cfg, sender: newSender(cfg), reload: make(chan struct{}, 1),
-		logs: map[int64]*eventLog{}, workers: map[Ref]*worker{},
+		logs: map[int64]*eventLog{}, workers: map[Ref]*worker{}, unserved: map[Ref]time.Time{},
 	}
 }
 

@@ -202,6 +202,19 @@ func TestHeadersOfAnAnswerAreBounded(t *testing.T) {
 	}
 }
 
+// What was registered when plain http was allowed is not sent to any more when
+// it is not.
+func TestPlainHTTPIsAskedForAtEveryConnection(t *testing.T) {
+	t.Parallel()
+	r, ep := newReceiver(t, nil)
+	cfg := loopback()
+	cfg.Guard.AllowHTTP = false
+	try := sendOne(t, ep.URL, cfg, nil)
+	if try.Outcome != dispatcher.OutcomeBlocked || !strings.Contains(try.Error, "plain http is not allowed") || len(r.all()) != 0 {
+		t.Errorf("%d requests, %s: %s", len(r.all()), try.Outcome, try.Error)
+	}
+}
+
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	var paths []string

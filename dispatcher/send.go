@@ -67,7 +67,7 @@ func newSender(cfg Config) *sender {
 		dialer.resolver = net.DefaultResolver
 	}
 	base := &http.Transport{
-		DialContext:            dialer.dial,
+		DialContext:            dialer.dialPlain,
 		DialTLSContext:         dialer.dialTLS,
 		ForceAttemptHTTP2:      true,
 		DisableCompression:     true,

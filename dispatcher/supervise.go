@@ -120,8 +120,14 @@ func (d *Dispatcher) reconcile(ctx context.Context, subs []Subscription, held ma
 			w.recovered(subs[i].Recoveries)
 			continue
 		}
+		version := subs[i].Endpoint.UpdatedAt
+		if at, tried := d.unserved[ref]; tried && at.Equal(version) {
+			continue // it is as it was, and that has been said
+		}
+		delete(d.unserved, ref)
 		t, err := newTarget(subs[i].Endpoint, d.cfg.UserAgent)
 		if err != nil {
+			d.unserved[ref] = version
 			d.cfg.Logger.Error("endpoint cannot be served", "endpoint", subs[i].Endpoint.ID, "error", err)
 			continue
 		}

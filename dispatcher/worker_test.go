@@ -1,9 +1,12 @@
 package dispatcher_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -170,4 +173,40 @@ func TestAnAnswerOfTheOldURLDoesNotStopTheNewOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An endpoint that cannot be served is told of once, until it is changed.
+func TestAnEndpointThatCannotBeServed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &dispatchertest.Memory{}
+		ep := dispatchertest.Endpoint("https://crm.example/")
+		secrets := ep.Secrets
+		ep.Secrets = nil
+		m.Create(ep, dispatcher.Position{})
+		m.Append(time.Now(), dispatchertest.Event(1, 1, queue.EventJoined, time.Now()))
+		net := &network{answer: func(int, *http.Request) (*http.Response, error) { return reply(200) }}
+		var log bytes.Buffer
+		cfg := loopback()
+		cfg.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		d := dispatcher.New(m, cfg)
+		d.SetTransport(net)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(ctx) }()
+		time.Sleep(time.Hour) // virtual
+		ep.Description = "still without"
+		m.Change(ep)
+		time.Sleep(time.Hour)
+		before := len(net.at)
+		ep.Secrets = secrets
+		m.Change(ep)
+		time.Sleep(time.Hour)
+		cancel()
+		<-ended
+		equal(t, "lines", strings.Count(log.String(), "endpoint cannot be served"), 2)
+		if before != 0 || len(net.at) != 1 {
+			t.Errorf("%d requests without a secret, %d with one", before, len(net.at)-before)
+		}
+	})
 }
