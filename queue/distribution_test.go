@@ -33,7 +33,7 @@ func TestCallback(t *testing.T) {
 	}
 	want := &Member{
 		ID: 5000, QueueID: back, Name: &name, Numbers: []Number{{Number: number}}, Priority: 4, Bucket: "vip",
-		Variables: map[string]string{"line": "1", "id": "7"}, StickyAgentID: &anna, CreatedAt: at(40), ReadyAt: at(10),
+		Variables: map[string]string{"line": "1", "id": "7"}, StickyAgentID: &anna, CreatedAt: at(40), ReadyAt: at(10), RetryRule: ByCallback,
 	}
 	if diff := cmp.Diff(want, res.Changed[i]); diff != "" {
 		t.Errorf("the member (-want +got):\n%s", diff)

@@ -2,6 +2,8 @@ package queue
 
 import (
 	"encoding/json"
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -70,6 +72,21 @@ func (c *centre) try(cmd Command) (Result, error) {
 	}
 	c.log = append(c.log, res.Events...)
 	return res, err
+}
+
+// refuses asserts that the command is refused with the code, and told only where
+// somebody is refused at the door.
+func (c *centre) refuses(name string, cmd Command, want Code) {
+	c.t.Helper()
+	before := len(c.log)
+	_, err := c.try(cmd)
+	told := len(c.log) - before
+	if told == 1 && slices.Contains(doorCodes, want) && c.log[before].Type == EventJoinRejected {
+		told = 0
+	}
+	if !errors.Is(err, &Error{Code: want}) || told != 0 {
+		c.t.Errorf("%s: %v, want %s; %d events", name, err, want, told)
+	}
 }
 
 // do steps a command that must not be refused.

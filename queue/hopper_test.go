@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -87,10 +86,7 @@ func TestListCommandsAreRefused(t *testing.T) {
 		"max_calls":       {SaveQueue{Queue: func() Queue { q := DefaultQueue(0, "x", IVR); q.MaxCalls = -1; return q }()}, CodeInvalid},
 		"calls_per_sec":   {SaveQueue{Queue: func() Queue { q := DefaultQueue(0, "x", IVR); q.CallsPerSec = 1001; return q }()}, CodeInvalid},
 	} {
-		before := len(c.log)
-		if _, err := c.try(row.cmd); !errors.Is(err, &Error{Code: row.want}) || len(c.log) != before {
-			t.Errorf("%s: %v, want %s; %d events", name, err, row.want, len(c.log)-before)
-		}
+		c.refuses(name, row.cmd, row.want)
 	}
 }
 

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"errors"
 	"testing"
 	"time"
 )
@@ -174,11 +173,7 @@ func TestDialIsRefused(t *testing.T) {
 		"skip what":         {Skip{AttemptID: 1, AgentID: anna}, CodeUnknownAttempt},
 		"join of a dialler": {Join{QueueID: sales, Destination: &bad}, CodeBadState},
 	} {
-		before := len(c.log)
-		_, err := c.try(row.cmd)
-		if !errors.Is(err, &Error{Code: row.want}) || len(c.log) != before {
-			t.Errorf("%s: %v, want %s; %d events", name, err, row.want, len(c.log)-before)
-		}
+		c.refuses(name, row.cmd, row.want)
 	}
 }
 
