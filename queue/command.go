@@ -232,7 +232,8 @@ const (
 //	                    MemberName, DialAt, MemberAnsweredAt, Variables, Priority
 //	offered (external)  AgentID or AgentRef + AgentName, AgentChannelID
 //	missed (external)   AgentID, AgentRef or AgentChannelID; Reason, Cause, SIPCode
-//	left (external)     ResultReason, Cause, SIPCode
+//	left (external)     ResultReason, Cause, SIPCode; Reason as in ended when he
+//	                    was connected
 //
 // For external queues `ended` with Leg member closes whatever is open: offers
 // with member_hangup, a waiting attempt as abandoned, a bridged one as served.

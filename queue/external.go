@@ -1,7 +1,5 @@
 package queue
 
-import "slices"
-
 // joinedAtSwitch: a switch has put a caller into a queue that it distributes.
 // A queue that is not known is created (engine.md B.15b).
 func (s *step) joinedAtSwitch(c SwitchReport) error {
@@ -160,17 +158,20 @@ func (s *step) leftSwitch(a *attempt, c SwitchReport) {
 		return
 	case StateBridged:
 		if c.ResultReason == ReasonTransferred && c.Reason == "" {
-			c.Reason = "transfer_blind"
+			c.Reason = TransferBlind
 		}
 		s.endConversation(a, endOfCall(c))
 		return
 	}
 	end := ending{reason: c.ResultReason, cause: c.Cause, sip: c.SIPCode}
-	if !slices.Contains(leftReasons, end.reason) {
+	switch {
+	case end.reason == ReasonTransferred: // nobody has talked with him
+		end.reason = ReasonWithdrawn
+	case end.reason != "":
+	case len(a.Offers) > 0:
+		end.reason = ReasonMemberHangupOffer
+	default:
 		end.reason = ReasonMemberHangupWaiting
-		if len(a.Offers) > 0 {
-			end.reason = ReasonMemberHangupOffer
-		}
 	}
 	missed := MissedCancelled
 	switch end.reason {
@@ -196,11 +197,4 @@ func (s *step) leftSwitch(a *attempt, c SwitchReport) {
 	a.EndedAt = s.when(a)
 	s.missAll(a, missed, StateLeaving)
 	s.leave(a, end)
-}
-
-// leftReasons are the reasons that a switch may give for a caller who was not
-// connected.
-var leftReasons = []Reason{
-	ReasonMemberHangupWaiting, ReasonMemberHangupOffer, ReasonMaxWait, ReasonNoAgents, ReasonKeyExit,
-	ReasonWithdrawn, ReasonCancelled, ReasonRecovered, ReasonShutdown,
 }

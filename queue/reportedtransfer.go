@@ -3,7 +3,7 @@ package queue
 // transferredAtSwitch: the switch, or its user, has transferred the member by
 // itself. It is believed; nothing is ordered again.
 func (s *step) transferredAtSwitch(a *attempt, c SwitchReport) error {
-	to := target{attended: c.Reason == "transfer_attended" || c.Reason == "attended"}
+	to := target{attended: c.Reason == TransferAttended}
 	switch {
 	case a.State == StateProcessing:
 		s.res.Dropped = "the conversation has ended already"

@@ -1,6 +1,9 @@
 package queue
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // switchReport is one report of a telephone switch. Reports about what is
 // unknown or over are dropped (engine.md B.10, 15).
@@ -66,6 +69,9 @@ func (c *SwitchReport) validate() error {
 	}
 	if c.Event != SwitchJoined && c.AttemptID == 0 && c.ChannelID == "" {
 		return invalid("attempt_id", "name the attempt by attempt_id or channel_id")
+	}
+	if err := c.validateReasons(); err != nil {
+		return err
 	}
 	return validateTexts(c.Variables, c.MemberChannelID, c.Destination, c.MemberName,
 		&c.AgentRef, &c.AgentName, &c.AgentChannelID, &c.QueueName, &c.Reason)
@@ -242,7 +248,7 @@ func (s *step) memberEnded(a *attempt, c SwitchReport) {
 		return
 	}
 	a.EndedAt = s.when(a)
-	if strings.HasPrefix(c.Reason, "transfer") {
+	if slices.Contains(transferReasons, c.Reason) {
 		s.missAll(a, MissedCancelled, StateLeaving)
 		s.leave(a, ending{result: ResultCancel, reason: ReasonWithdrawn})
 		return
@@ -271,9 +277,9 @@ func gaveUp(a *attempt) Cause {
 func endOfCall(c SwitchReport) ending {
 	end := ending{result: ResultSuccess, reason: ReasonServed, cause: c.Cause, sip: c.SIPCode}
 	switch {
-	case c.Reason == "transfer_blind" || c.Reason == string(ReasonTransferred):
+	case c.Reason == TransferBlind || c.Reason == string(ReasonTransferred):
 		end = ending{result: ResultSuccess, reason: ReasonTransferred, cause: CauseBlindTransfer}
-	case c.Reason == "transfer_attended":
+	case c.Reason == TransferAttended:
 		end = ending{result: ResultSuccess, reason: ReasonTransferred, cause: CauseAttendedTransfer}
 	case end.cause == "" && end.sip == 0:
 		end.cause = CauseNormalClearing
@@ -284,10 +290,8 @@ func endOfCall(c SwitchReport) ending {
 // missedBy tells from the report why an agent's leg came to nothing
 // (engine.md B.9, missed_reason).
 func missedBy(c SwitchReport) MissedReason {
-	switch r := MissedReason(c.Reason); r {
-	case MissedDeclined, MissedTimeout, MissedBusy, MissedUnreachable, MissedMemberHangup,
-		MissedAgentGone, MissedBridgeFailed, MissedCancelled, MissedFailed:
-		return r
+	if slices.Contains(missedReasons, c.Reason) {
+		return MissedReason(c.Reason)
 	}
 	cause := c.Cause
 	if cause == "" && c.SIPCode != 0 {

@@ -24,7 +24,7 @@ type call struct {
 	abandonedAt time.Time
 	leftAt      time.Time
 	vanishedAt  time.Time // its channel is gone
-	transfer    string    // transfer_blind or transfer_attended
+	transfer    string    // queue.TransferBlind or TransferAttended; empty = not told yet
 	into        string    // the queue that it was transferred to, when that is one
 	closing     bool      // a decision about its end is held
 	superseded  bool      // its channel has joined a queue again

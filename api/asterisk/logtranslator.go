@@ -117,7 +117,7 @@ func (t *LogTranslator) move(next LogLine) {
 		t.close(c, queue.SwitchReport{Event: queue.SwitchTransferred, At: t.movedAt, QueueName: queueName(t.queue, next.Queue)})
 		return
 	}
-	t.close(c, queue.SwitchReport{Event: queue.SwitchEnded, Leg: queue.LegMember, At: t.movedAt, Reason: transferBlind})
+	t.close(c, queue.SwitchReport{Event: queue.SwitchEnded, Leg: queue.LegMember, At: t.movedAt, Reason: queue.TransferBlind})
 }
 
 func (t *LogTranslator) put(cmd queue.Command) {
@@ -188,7 +188,7 @@ func (t *LogTranslator) call(c *logCall, l LogLine) {
 		t.moved, t.movedAt = c, l.At // where to, the next line may say
 		delete(t.calls, c.uid)
 	case "ATTENDEDTRANSFER":
-		t.close(c, queue.SwitchReport{Event: queue.SwitchEnded, Leg: queue.LegMember, At: l.At, Reason: transferAttended})
+		t.close(c, queue.SwitchReport{Event: queue.SwitchEnded, Leg: queue.LegMember, At: l.At, Reason: queue.TransferAttended})
 	case "ABANDON":
 		if c.cut != nil {
 			t.offered(c, c.cut.agent, "", c.cut.begin) // closes with the hang-up

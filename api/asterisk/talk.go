@@ -7,12 +7,6 @@ import (
 	"github.com/offhook/offhook/queue"
 )
 
-// The reasons of queue.SwitchReport for a leg that went on elsewhere.
-const (
-	transferBlind    = "transfer_blind"
-	transferAttended = "transfer_attended"
-)
-
 // connected: caller and agent hear each other. Whoever else still rings lost.
 func (t *Translator) connected(p *Packet, at time.Time) {
 	c := t.callOf(p)
@@ -124,7 +118,7 @@ func (t *Translator) transferred(c *call, at time.Time) {
 		t.moving[uid] = append(t.moving[uid], c)
 	}
 	t.hold(func(final bool) ([]queue.Command, bool) {
-		where := c.transfer == transferAttended || c.into != "" || !c.vanishedAt.IsZero()
+		where := c.transfer == queue.TransferAttended || c.into != "" || !c.vanishedAt.IsZero()
 		if told := c.transfer != "" || t.view.agentsOnly(); !final && !(told && where) {
 			return nil, false
 		}
@@ -138,7 +132,7 @@ func (t *Translator) transferred(c *call, at time.Time) {
 		}
 		r := queue.SwitchReport{ChannelID: c.uid, Event: queue.SwitchEnded, Leg: queue.LegMember, At: at, Reason: c.transfer}
 		if r.Reason == "" {
-			r.Reason = transferBlind
+			r.Reason = queue.TransferBlind
 		}
 		return t.finish(c, r), true
 	})
@@ -152,7 +146,7 @@ func (t *Translator) wentOn(uid, into string, at time.Time) {
 		case c.uid != uid: // his agent's leg
 		case into == "":
 			c.vanishedAt = at
-		case c.transfer != transferAttended:
+		case c.transfer != queue.TransferAttended:
 			c.into = into
 		}
 	}
@@ -161,9 +155,9 @@ func (t *Translator) wentOn(uid, into string, at time.Time) {
 // transfer notes of which kind a transfer is, for the conversation that one of
 // its channels is in.
 func (t *Translator) transfer(p *Packet) {
-	kind := transferBlind
+	kind := queue.TransferBlind
 	if p.Event() == "AttendedTransfer" {
-		kind = transferAttended
+		kind = queue.TransferAttended
 	}
 	for _, key := range []string{
 		"TransfererUniqueid", "TransfereeUniqueid", "OrigTransfererUniqueid",

@@ -56,7 +56,7 @@ func (c *Centre) converse(ct *contact, at time.Time) {
 	case byAgent:
 		c.at(ct, end, queue.Close{AttemptID: ct.id, AgentID: ct.agent})
 	case byTransfer:
-		over.Reason = "transfer_blind"
+		over.Reason = queue.TransferBlind
 		c.at(ct, end, over)
 	case byEarlyReport:
 		half := at.Add(end.Sub(at) / 2)
