@@ -86,7 +86,7 @@ func (w *worker) finish(it *item, t *target, try *Try) {
 	if try.State = v.state; !v.nextAt.IsZero() {
 		try.NextAt = micros(v.nextAt)
 	}
-	w.tries = append(w.tries, *try)
+	w.tries = append(w.tries, try)
 	w.unsaved++
 	w.carry(weight)
 	w.uncollected += weight

@@ -1,5 +1,7 @@
 package dispatcher
 
+import "slices"
+
 // touch notes that the store must learn of an item; the caller holds mu.
 func (w *worker) touch(it *item) {
 	if it.queued {
@@ -41,7 +43,10 @@ func (w *worker) collect(s *Settlement) part {
 	s.Leases = append(s.Leases, w.lease)
 	p := part{worker: w, items: w.dirty, tries: len(w.tries), settled: w.settledNow()}
 	p.weight, w.uncollected = w.uncollected, 0
-	s.Tries = append(s.Tries, w.tries...)
+	s.Tries = slices.Grow(s.Tries, len(w.tries))
+	for _, t := range w.tries {
+		s.Tries = append(s.Tries, *t)
+	}
 	w.tries, w.dirty = nil, nil
 	for _, it := range p.items {
 		it.queued = false

@@ -28,6 +28,7 @@ type settler struct {
 	kick       chan struct{} // there is something
 	full       chan struct{} // there is enough
 	count      atomic.Int64
+	room       []Try // of flush alone, and empty
 
 	mu    sync.Mutex
 	dirty []*worker
@@ -92,16 +93,25 @@ func (s *settler) flush(ctx context.Context) {
 	case <-s.full:
 	default:
 	}
-	batch := Settlement{Replica: s.replica, At: s.now().UTC()}
+	batch := Settlement{Replica: s.replica, At: s.now().UTC(), Tries: s.room}
 	parts := make([]part, 0, len(workers))
 	for _, w := range workers {
 		parts = append(parts, w.collect(&batch))
 	}
+	defer s.keep(batch.Tries)
 	if parts = s.write(ctx, batch, parts); parts == nil {
 		return
 	}
 	for _, p := range parts {
 		p.worker.saved(p)
+	}
+}
+
+// keep keeps the array of tries that were written for the next ones.
+func (s *settler) keep(tries []Try) {
+	clear(tries) // what they point to is not kept
+	if s.room = tries[:0]; cap(tries) > 4*settleCount {
+		s.room = nil
 	}
 }
 

@@ -72,8 +72,8 @@ type worker struct {
 	ending            map[int64]bool
 
 	// What the settler collects.
-	listed      bool // the settler knows of us
-	tries       []Try
+	listed      bool   // the settler knows of us
+	tries       []*Try // which do not change any more
 	dirty       []*item
 	healthSaved bool // the store knows health
 	notices     []queue.Notice

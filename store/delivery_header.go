@@ -12,12 +12,17 @@ func joinHeader(h http.Header) string {
 	if len(h) == 0 {
 		return ""
 	}
-	names := make([]string, 0, len(h))
-	for name := range h {
+	var room [16]string // few answers have more
+	names, size := room[:0], 0
+	for name, values := range h {
 		names = append(names, name)
+		for _, v := range values {
+			size += len(name) + len(v) + len(": \n")
+		}
 	}
 	slices.Sort(names)
 	var b strings.Builder
+	b.Grow(size)
 	for _, name := range names {
 		for _, v := range h[name] {
 			b.WriteString(name)

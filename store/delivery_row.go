@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"iter"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -44,26 +45,54 @@ func queueAnswered(batch *pgx.Batch, tries []dispatcher.Try) {
 	}
 }
 
-// tryRow is a try as a row (see copyRows). An endpoint's id that is none gives
-// the nil UUID, which names no endpoint.
+// tryRow is a try as a row (see copyRows).
 func tryRow(t *dispatcher.Try) []any {
-	id, err := endpointUUID(t.EndpointID)
-	if err != nil {
-		id = uuid.Nil
+	var r tryRows
+	return r.row(t)
+}
+
+// tryRowsOf returns tries as rows for copySeq.
+func tryRowsOf(tries []dispatcher.Try) iter.Seq[[]any] {
+	return func(yield func([]any) bool) {
+		var r tryRows
+		for i := range tries {
+			if !yield(r.row(&tries[i])) {
+				return
+			}
+		}
 	}
-	duration, first := t.Duration.Microseconds(), t.FirstByte.Microseconds()
-	header, text := joinHeader(t.Header), cleanText(t.Error)
-	row := make([]any, len(triesColumns))
-	row[0], row[1], row[2], row[3] = &t.DomainID, (*[16]byte)(&id), &t.Seq, &t.Number
+}
+
+// tryRows makes rows of tries in one place, so that each ends the one before.
+type tryRows struct {
+	columns         [19]any
+	endpoint        string // that id was parsed from
+	id              uuid.UUID
+	duration, first int64
+	header, text    string
+}
+
+// row is a try as a row. An endpoint's id that is none gives the nil UUID, which
+// names no endpoint.
+func (r *tryRows) row(t *dispatcher.Try) []any {
+	if r.endpoint != t.EndpointID { // they come in runs
+		r.endpoint = t.EndpointID
+		var err error
+		if r.id, err = endpointUUID(t.EndpointID); err != nil {
+			r.id = uuid.Nil
+		}
+	}
+	r.duration, r.first = t.Duration.Microseconds(), t.FirstByte.Microseconds()
+	r.header, r.text = joinHeader(t.Header), cleanText(t.Error)
+	row := r.columns[:]
+	row[0], row[1], row[2], row[3] = &t.DomainID, (*[16]byte)(&r.id), &t.Seq, &t.Number
 	row[4], row[5], row[6] = &t.StartedAt, (*[16]byte)(&t.EventID), (*string)(&t.EventType)
-	if t.AttemptID != 0 {
-		row[7] = &t.AttemptID
-	}
+	row[7] = idOf(&t.AttemptID)
 	row[8], row[9] = (*string)(&t.Outcome), (*string)(&t.State)
-	row[10], row[11], row[12], row[13] = &duration, &first, &t.Status, &header
-	if t.Body != nil {
+	row[10], row[11], row[12], row[13] = &r.duration, &r.first, &t.Status, &r.header
+	if row[14] = nil; t.Body != nil {
 		row[14] = json.RawMessage(t.Body)
 	}
-	row[15], row[16], row[17], row[18] = &t.BodyTruncated, &text, instantOf(&t.NextAt), &t.Manual
+	row[15], row[16], row[17], row[18] = &t.BodyTruncated, &r.text, instantOf(&t.NextAt), &t.Manual
 	return row
 }

@@ -106,11 +106,7 @@ const uniqueViolation = "23505"
 func (d *Delivery) settleInTx(ctx context.Context, s dispatcher.Settlement, guard *fence, byCopy bool) error {
 	return pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		if byCopy {
-			rows := make([][]any, len(s.Tries))
-			for i := range s.Tries {
-				rows[i] = tryRow(&s.Tries[i])
-			}
-			if err := copyRows(ctx, tx.Conn(), "tries", triesColumns, rows); err != nil {
+			if err := copySeq(ctx, tx.Conn(), "tries", triesColumns, tryRowsOf(s.Tries)); err != nil {
 				return err
 			}
 		}

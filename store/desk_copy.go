@@ -6,8 +6,11 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,23 +24,39 @@ import (
 // copyRows appends rows to a table by COPY, in one round trip. The encoder is
 // our own because the general one spends most of its time finding out types.
 func copyRows(ctx context.Context, conn *pgx.Conn, table string, columns []string, rows [][]any) error {
-	buf, err := encodeRows(rows)
+	return copySeq(ctx, conn, table, columns, slices.Values(rows))
+}
+
+// copyBuffers are those that rows were encoded in.
+var copyBuffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxCopyBuffer is the largest that is kept.
+const maxCopyBuffer = 4 << 20
+
+// copySeq is copyRows for rows that are made one after the other: each is done
+// with before the next one is asked for.
+func copySeq(ctx context.Context, conn *pgx.Conn, table string, columns []string, rows iter.Seq[[]any]) error {
+	kept := copyBuffers.Get().(*[]byte)
+	buf, err := encodeRows((*kept)[:0], rows)
 	if err != nil {
-		return fmt.Errorf("copy %d rows into %s: %w", len(rows), table, err)
+		return fmt.Errorf("copy rows into %s: %w", table, err)
 	}
 	sql := "COPY " + table + " (" + strings.Join(columns, ", ") + ") FROM STDIN BINARY"
 	if _, err := conn.PgConn().CopyFrom(ctx, bytes.NewReader(buf), sql); err != nil {
-		return fmt.Errorf("copy %d rows into %s: %w", len(rows), table, err)
+		return fmt.Errorf("copy rows into %s: %w", table, err)
+	}
+	if cap(buf) <= maxCopyBuffer {
+		*kept = buf
+		copyBuffers.Put(kept)
 	}
 	return nil
 }
 
-// encodeRows renders rows in the binary format of COPY.
-func encodeRows(rows [][]any) ([]byte, error) {
-	buf := make([]byte, 0, 64+1024*len(rows))
+// encodeRows appends rows in the binary format of COPY.
+func encodeRows(buf []byte, rows iter.Seq[[]any]) ([]byte, error) {
 	buf = append(buf, "PGCOPY\n\xff\r\n\x00"...)
 	buf = binary.BigEndian.AppendUint64(buf, 0) // no flags, no extension
-	for _, row := range rows {
+	for row := range rows {
 		buf = binary.BigEndian.AppendUint16(buf, uint16(len(row)))
 		for i, v := range row {
 			// The length comes first and is known last.
