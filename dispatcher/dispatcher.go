@@ -51,7 +51,8 @@ type Store interface {
 	// serve did not run.
 	Enlist(ctx context.Context, name string, ttl time.Duration, serve func(ctx context.Context, replica int64)) error
 	// Hold prolongs the replica's life, hands back leases, strikes off replicas
-	// that are dead, and takes free leases up to the replica's share. It fails
+	// that are dead, and takes free leases up to the replica's share, which is
+	// none for one that leaves. It fails
 	// with ErrSuperseded when the replica itself was struck off. From the moment
 	// at which a lease is taken, no write of an earlier holder succeeds.
 	Hold(ctx context.Context, b Beat) (Holding, error)

@@ -26,6 +26,9 @@ type Beat struct {
 	// Release are leases that it hands back. One that is not its own is passed
 	// over.
 	Release []Lease
+	// Leaving says that it finishes what it is sending and then ends: its share is
+	// none from now on, and the others share the endpoints out without it.
+	Leaving bool
 }
 
 // Holding is what a replica holds after a beat.
@@ -68,11 +71,11 @@ const beats = 3
 
 // hold tells the store that we live and what we hand back, and returns what we
 // hold.
-func (d *Dispatcher) hold(ctx context.Context) (Holding, error) {
+func (d *Dispatcher) hold(ctx context.Context, leaving bool) (Holding, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.cfg.LeaseTTL)
 	defer cancel()
 	release := d.released()
-	h, err := d.store.Hold(ctx, Beat{Replica: d.replica, TTL: d.cfg.LeaseTTL, Release: release})
+	h, err := d.store.Hold(ctx, Beat{Replica: d.replica, TTL: d.cfg.LeaseTTL, Release: release, Leaving: leaving})
 	if err != nil {
 		d.giveBack(release...) // perhaps a second time, which is the same
 		return Holding{}, err

@@ -160,3 +160,42 @@ func TestASilentReplicaBeginsAnew(t *testing.T) {
 		t.Errorf("enlisted %d times, want 2", n)
 	}
 }
+
+// TestWhoDrainsHandsOverWhatIsDone: while a replica that ends waits for one slow
+// request, another one delivers to all other endpoints.
+func TestWhoDrainsHandsOverWhatIsDone(t *testing.T) {
+	t.Parallel()
+	m := &dispatchertest.Memory{}
+	answer, asked := make(chan struct{}), make(chan struct{}, 1)
+	_, slow := newReceiver(t, func(*delivery, http.ResponseWriter) {
+		asked <- struct{}{}
+		<-answer
+	})
+	m.Create(slow, dispatcher.Position{})
+	others := pool(t, m, 3)
+	attempts(m, 1, 1, 1, time.Now())
+	cfg := quick()
+	cfg.DrainTimeout = time.Minute
+	ended := make(chan struct{})
+	_, stop := run(t, m, cfg)
+	<-asked
+	for _, r := range others {
+		r.eventually("the first event", func() bool { return r.distinct() == 1 })
+	}
+	go func() {
+		stop()
+		close(ended)
+	}()
+	run(t, m, cfg)
+	attempts(m, 2, 1, 1, time.Now())
+	for _, r := range others {
+		r.eventually("the second event", func() bool { return r.distinct() == 2 })
+	}
+	select {
+	case <-ended:
+		t.Error("the slow request was not waited for")
+	default:
+	}
+	close(answer)
+	<-ended
+}

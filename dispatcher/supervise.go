@@ -58,7 +58,7 @@ func (d *Dispatcher) supervise(ctx, late context.Context) {
 				wait = min(wait, time.Second)
 			}
 		}
-		if held, err := d.hold(ctx); err == nil {
+		if held, err := d.hold(ctx, false); err == nil {
 			var told bool
 			subs, told = d.sinceHolding(ctx, subs, held)
 			d.reconcile(ctx, subs, d.workOn(held, refsOf(subs), told), start)
@@ -86,7 +86,7 @@ func (d *Dispatcher) stayAlive(late context.Context, quiet <-chan struct{}) {
 		case <-time.After(d.cfg.LeaseTTL / beats):
 		}
 		// An error leaves it to the end, which frees all that we hold.
-		_, _ = d.hold(late)
+		_, _ = d.hold(late, true)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 const signOfLife = `
-UPDATE replicas SET expires_at = now() + $2::interval WHERE number = $1 RETURNING number`
+UPDATE replicas SET expires_at = now() + $2::interval, leaving = $3 WHERE number = $1 RETURNING number`
 
 // Dead is who was silent for too long, or whose session is gone: a process that
 // is killed takes it along. But when Postgres itself was restarted, or our own
@@ -38,10 +38,12 @@ FROM unnest($2::bigint[], $3::uuid[], $4::bigint[]) AS w (domain_id, endpoint_id
 WHERE l.domain_id = w.domain_id AND l.endpoint_id = w.endpoint_id AND l.epoch = w.epoch AND l.holder = $1`
 
 // standing is what a share is made of: how many endpoints there are to deliver
-// to, how many replicas, and how many of those came before us.
+// to, how many replicas, and how many of those came before us; who leaves has no
+// rank and is not counted.
 const standing = `
-SELECT (SELECT count(*) FROM endpoints WHERE NOT disabled),
-       count(*), count(*) FILTER (WHERE number < $1) FROM replicas`
+SELECT (SELECT count(*) FROM endpoints WHERE NOT disabled), count(*) FILTER (WHERE NOT leaving),
+       CASE WHEN bool_or(leaving AND number = $1) THEN -1 ELSE count(*) FILTER (WHERE NOT leaving AND number < $1) END
+FROM replicas`
 
 const heldLeases = `
 SELECT domain_id, endpoint_id, epoch FROM leases WHERE holder = $1 ORDER BY domain_id, endpoint_id`
@@ -88,7 +90,7 @@ func (d *Delivery) Hold(ctx context.Context, b dispatcher.Beat) (dispatcher.Hold
 // live prolongs and hands back, and returns who else is dead.
 func (d *Delivery) live(ctx context.Context, b dispatcher.Beat) (dead []int64, err error) {
 	batch := &pgx.Batch{}
-	batch.Queue(signOfLife, b.Replica, b.TTL).QueryRow(func(row pgx.Row) error {
+	batch.Queue(signOfLife, b.Replica, b.TTL, b.Leaving).QueryRow(func(row pgx.Row) error {
 		return row.Scan(nil)
 	})
 	if len(b.Release) > 0 {

@@ -139,6 +139,29 @@ func testResign(t *testing.T, f Fixture) {
 	same(t, "at once", two.hold(), dispatcher.Holding{Leases: []dispatcher.Lease{{Ref: ref, Epoch: 2}}, Share: 1})
 }
 
+// testLeaving: a replica that finishes what it is sending has no share, and what
+// it hands back is another's at once.
+func testLeaving(t *testing.T, f Fixture) {
+	for range 4 {
+		create(t, f, dispatcher.Position{})
+	}
+	one := enlist(t, f)
+	all := one.hold().Leases
+	two := enlist(t, f)
+	same(t, "the second, while the first holds all", two.hold(), dispatcher.Holding{Share: 2})
+	leave := func(release ...dispatcher.Lease) dispatcher.Holding {
+		h, err := f.Store.Hold(t.Context(), dispatcher.Beat{Replica: one.number, TTL: ttl, Release: release, Leaving: true})
+		ok(t, err)
+		return h
+	}
+	same(t, "the first, which leaves", leave(all[:3]...), dispatcher.Holding{Leases: all[3:]})
+	same(t, "again", leave(), dispatcher.Holding{Leases: all[3:]})
+	h := two.hold()
+	same(t, "the share of the second", h.Share, 4)
+	same(t, "what the second holds", len(h.Leases), 3)
+	same(t, "the first, which stays after all", one.hold().Share, 2)
+}
+
 func testLateWrites(t *testing.T, f Fixture) {
 	evs := f.Append(base, Attempt(1, 4, base)...)
 	_, ref := create(t, f, dispatcher.Position{})

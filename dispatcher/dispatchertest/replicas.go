@@ -14,7 +14,9 @@ import (
 type replicas struct {
 	last   int64               // the last number given out
 	living map[int64]time.Time // until when each is taken to live
-	leases map[dispatcher.Ref]lease
+	// leaving are those of them that end soon.
+	leaving map[int64]bool
+	leases  map[dispatcher.Ref]lease
 }
 
 type lease struct {
@@ -36,7 +38,7 @@ func (m *Memory) Enlist(ctx context.Context, _ string, ttl time.Duration, serve 
 func (m *Memory) enlist(ttl time.Duration) int64 {
 	defer m.lock("Enlist")()
 	if m.living == nil {
-		m.living, m.leases = map[int64]time.Time{}, map[dispatcher.Ref]lease{}
+		m.living, m.leaving, m.leases = map[int64]time.Time{}, map[int64]bool{}, map[dispatcher.Ref]lease{}
 	}
 	m.last++
 	m.living[m.last] = time.Now().Add(ttl)
@@ -59,22 +61,30 @@ func (m *Memory) Hold(ctx context.Context, b dispatcher.Beat) (dispatcher.Holdin
 	if _, ok := m.living[b.Replica]; !ok {
 		return dispatcher.Holding{}, dispatcher.ErrSuperseded
 	}
-	m.living[b.Replica] = now.Add(b.TTL)
+	m.living[b.Replica], m.leaving[b.Replica] = now.Add(b.TTL), b.Leaving
 	for _, l := range b.Release {
 		if have := m.leases[l.Ref]; have.holder == b.Replica && have.epoch == l.Epoch {
 			m.leases[l.Ref] = lease{epoch: l.Epoch}
 		}
 	}
-	rank := 0
+	rank, sharing := 0, 0
 	for number, until := range m.living {
-		if number != b.Replica && until.Before(now) {
+		switch {
+		case number != b.Replica && until.Before(now):
 			delete(m.living, number)
-		} else if number < b.Replica {
-			rank++
+		case m.leaving[number]:
+		default:
+			sharing++
+			if number < b.Replica {
+				rank++
+			}
 		}
 	}
+	if b.Leaving {
+		rank = -1
+	}
 	active, h := m.sharesOf(b.Replica)
-	h.Share = dispatcher.Share(len(active), len(m.living), rank)
+	h.Share = dispatcher.Share(len(active), sharing, rank)
 	for _, ref := range active {
 		have := m.leases[ref]
 		if _, held := m.living[have.holder]; !held && len(h.Leases) < h.Share {

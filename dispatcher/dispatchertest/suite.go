@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		"replicas share the endpoints":                testShares,
 		"a dead replica is struck off":                testDeadReplica,
 		"who ends leaves nothing behind":              testResign,
+		"who leaves makes room":                       testLeaving,
 		"what is late from an older epoch is refused": testLateWrites,
 	} {
 		t.Run(name, func(t *testing.T) {
