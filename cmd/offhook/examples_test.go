@@ -115,3 +115,25 @@ func TestEveryFigureIsExplained(t *testing.T) {
 		t.Errorf("only %d metrics were found", found)
 	}
 }
+
+// TestTablesAreWhole: a row of a table that stands by itself is shown as text.
+func TestTablesAreWhole(t *testing.T) {
+	t.Parallel()
+	rows := 0
+	for page, text := range pages(t) {
+		lines := strings.Split(fences.ReplaceAllString(text, ""), "\n")
+		for i, line := range lines {
+			if !strings.HasPrefix(line, "|") {
+				continue
+			}
+			rows++
+			first := i == 0 || !strings.HasPrefix(lines[i-1], "|")
+			if first && (i+1 == len(lines) || !strings.HasPrefix(lines[i+1], "|--")) {
+				t.Errorf("%s: this row has no head: %s", page, line)
+			}
+		}
+	}
+	if rows < 100 {
+		t.Errorf("only %d rows were found", rows)
+	}
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,7 +51,11 @@ The server and the key also come from OFFHOOK_URL and OFFHOOK_API_KEY.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := opt.check(); err != nil {
+			cfg, err := loadConfig()
+			if err != nil {
+				return err
+			}
+			if err := opt.check(cfg); err != nil {
 				return usageError{err}
 			}
 			return replay(cmd, args, opt)
@@ -65,23 +70,16 @@ The server and the key also come from OFFHOOK_URL and OFFHOOK_API_KEY.`,
 	return cmd
 }
 
-// check fills what comes from the environment and refuses what cannot work.
-func (opt *replayOptions) check() error {
+// check fills what the configuration says and refuses what cannot work.
+func (opt *replayOptions) check(cfg Config) error {
 	if !(opt.speed > 0) || math.IsInf(opt.speed, 0) {
 		return errors.New("--speed must be a positive number")
 	}
 	if opt.dryRun {
 		return nil
 	}
-	if opt.server == "" {
-		opt.server = os.Getenv("OFFHOOK_URL")
-	}
-	if opt.server == "" {
-		opt.server = defaultServer
-	}
-	if opt.key == "" {
-		opt.key = os.Getenv("OFFHOOK_API_KEY")
-	}
+	opt.server = cmp.Or(opt.server, cfg.URL, defaultServer)
+	opt.key = cmp.Or(opt.key, cfg.APIKey)
 	if opt.key == "" {
 		return errors.New("a live server needs an API key: set OFFHOOK_API_KEY, or use --dry-run")
 	}
