@@ -98,6 +98,12 @@ func (e *Engine) checkAttempt(a *attempt) error {
 			return fmt.Errorf("is not found by its leg %q", id)
 		}
 	}
+	return a.checkTimes()
+}
+
+// checkTimes asserts that what happened later has the later instant (engine.md
+// B.2).
+func (a *Attempt) checkTimes() error {
 	times := [...]struct {
 		name string
 		at   int64

@@ -157,12 +157,10 @@ func (c *Centre) attemptMoved(ev *queue.Event) {
 	}
 }
 
-// later plans commands for a contact in its present stage. lo and hi are spans
-// at speed 1; question names what is being decided.
-func (c *Centre) later(ct *contact, at time.Time, lo, hi time.Duration, question string, cmds ...queue.Command) time.Time {
-	due := at.Add(c.span(lo, hi, question, ct.id, int64(ct.stage)))
-	c.at(ct, due, cmds...)
-	return due
+// takes is how long somebody takes over something in the contact's present stage.
+// lo and hi are spans at speed 1; question names what is being decided.
+func (c *Centre) takes(ct *contact, lo, hi time.Duration, question string) time.Duration {
+	return c.span(lo, hi, question, ct.id, int64(ct.stage))
 }
 
 // at plans commands for a contact in its present stage at an instant.

@@ -82,7 +82,7 @@ func (c *Centre) arrive(ct *contact, at time.Time) {
 	case hurried:
 		lo, hi = 300*time.Millisecond, 3*time.Second
 	case supervised:
-		c.later(ct, at, 200*time.Millisecond, 2*time.Second, "taken out", queue.Cancel{AttemptID: ct.id})
+		c.at(ct, at.Add(c.takes(ct, 200*time.Millisecond, 2*time.Second, "taken out")), queue.Cancel{AttemptID: ct.id})
 	}
 	ct.giveUp = at.Add(c.span(lo, hi, "patience", ct.id, 0))
 	c.wait(ct)

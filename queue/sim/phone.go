@@ -39,7 +39,7 @@ func (c *Centre) ring(ct *contact, at time.Time) {
 		manner = accepts
 	}
 	if manner != busies && manner != unreachable {
-		c.later(ct, at, 20*time.Millisecond, 200*time.Millisecond, "rings", queue.SwitchReport{
+		c.at(ct, at.Add(c.takes(ct, 20*time.Millisecond, 200*time.Millisecond, "rings")), queue.SwitchReport{
 			AttemptID: ct.id, OfferNo: ct.offer, AgentID: ct.agent, Leg: queue.LegAgent, Event: queue.SwitchRinging})
 	}
 	c.respond(ct, at, manner)
@@ -77,7 +77,7 @@ func (c *Centre) connect(ct *contact, at time.Time) {
 	case silent:
 		return
 	}
-	c.later(ct, at, 30*time.Millisecond, 250*time.Millisecond, "connects", report)
+	c.at(ct, at.Add(c.takes(ct, 30*time.Millisecond, 250*time.Millisecond, "connects")), report)
 }
 
 // hangUp ends a leg and says so, also after the attempt has left: a switch does

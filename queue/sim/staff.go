@@ -147,5 +147,5 @@ func (c *Centre) respond(ct *contact, at time.Time, what answer) {
 	case ignores:
 		return
 	}
-	c.later(ct, at, soon, late, "hand", cmd)
+	c.at(ct, at.Add(c.takes(ct, soon, late, "hand")), cmd)
 }

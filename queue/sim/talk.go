@@ -52,7 +52,7 @@ func (c *Centre) converse(ct *contact, at time.Time) {
 	case byCustomer:
 		c.at(ct, end, over)
 	case atOnce:
-		c.later(ct, at, 200*time.Millisecond, time.Second, "puts down", over)
+		c.at(ct, at.Add(c.takes(ct, 200*time.Millisecond, time.Second, "puts down")), over)
 	case byAgent:
 		c.at(ct, end, queue.Close{AttemptID: ct.id, AgentID: ct.agent})
 	case byTransfer:
@@ -127,5 +127,5 @@ func (c *Centre) process(ct *contact, at time.Time) {
 		c.at(ct, renewAt, queue.Cancel{AttemptID: ct.id})
 		return
 	}
-	c.later(ct, renewAt, 200*time.Millisecond, 2500*time.Millisecond, "report", report)
+	c.at(ct, renewAt.Add(c.takes(ct, 200*time.Millisecond, 2500*time.Millisecond, "report")), report)
 }
