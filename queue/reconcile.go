@@ -10,7 +10,7 @@ import (
 const unknownNet = 60 * time.Second
 
 // reconcile closes the attempts whose call the switch no longer has (engine.md
-// B.10, 21).
+// B.10, 21). What happened since it made its lists is not in them.
 func (s *step) reconcile(c Reconcile) error {
 	asked := notAfter(c.At, s.now)
 	live := make(map[string]bool, len(c.Live))
@@ -25,18 +25,14 @@ func (s *step) reconcile(c Reconcile) error {
 		}
 		for _, attemptID := range sortedIDs(q.open) {
 			a := s.e.attempts[attemptID]
-			if a == nil || a.State == StateProcessing { // or another one's end has closed it
+			if a == nil || a.State == StateProcessing || a.LastAt.After(asked) { // or another one's end has closed it
 				continue
 			}
-			there := a.MemberChannelID != nil && live[*a.MemberChannelID]
 			s.at = asked
-			if s.at.Before(a.LastAt) {
-				s.at = a.LastAt
-			}
 			switch {
 			case !a.external():
-				s.reconcileOwn(a, c, live)
-			case there:
+				s.reconcileOwn(a, c.Lost, live)
+			case a.MemberChannelID != nil && live[*a.MemberChannelID]:
 			case c.Lost:
 				s.recover(a)
 			default:
@@ -47,12 +43,10 @@ func (s *step) reconcile(c Reconcile) error {
 	return nil
 }
 
-// reconcileOwn compares a call that the engine distributes. What happened since
-// the switch made its lists is not in them.
-func (s *step) reconcileOwn(a *attempt, c Reconcile, live map[string]bool) {
-	asked := notAfter(c.At, s.now)
+// reconcileOwn compares a call that the engine distributes.
+func (s *step) reconcileOwn(a *attempt, lost bool, live map[string]bool) {
 	switch {
-	case a.LastAt.After(asked), !a.hasMemberLeg(): // newer than the lists, or not dialled yet
+	case !a.hasMemberLeg(): // not dialled yet
 	case live[*a.MemberChannelID]:
 		// An id that we made need not be the one that the agent's leg has.
 		known := a.AgentChannel != s.e.domain.derive("agent_leg", a.ID, a.Accepted).String() && a.Transfers == 0
@@ -60,7 +54,7 @@ func (s *step) reconcileOwn(a *attempt, c Reconcile, live map[string]bool) {
 			s.ended = a.AgentChannel
 			s.agentHungUp(a, SwitchReport{})
 		}
-	case c.Lost || !s.known(a) && asked.Sub(a.DialAt) >= unknownNet:
+	case lost || !s.known(a) && s.at.Sub(a.DialAt) >= unknownNet:
 		if a.Agent != nil && a.AgentChannel != "" {
 			s.orderHangup(a, LegAgent, a.accepted(), CauseSystemShutdown)
 		}

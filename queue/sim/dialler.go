@@ -67,7 +67,7 @@ const (
 
 // dialled is a call of the dialler.
 type dialled struct {
-	no        int64 // of the member
+	no        int64 // of the attempt: chance is drawn by it
 	agent     int64
 	personAt  int64 // milliseconds; -1 = nobody yet
 	bridgedAt int64
