@@ -135,6 +135,7 @@ func New(cfg Config) *API {
 	h.eventRoutes()
 	h.eventTypeRoutes()
 	h.snapshotRoutes()
+	h.statsRoutes()
 	h.streamRoutes()
 	h.exportRoutes()
 	h.endpointRoutes()

@@ -77,6 +77,8 @@ var routes = []route{
 	{"GET", "/v1/export/events.ndjson", "analyst", "", 200},
 	{"GET", "/v1/export/events.csv", "analyst", "", 200},
 	{"GET", "/v1/snapshot", "analyst", "", 200},
+	{"GET", "/v1/queues/{queue}/stats", "analyst", "", 200},
+	{"GET", "/v1/agents/{agent}/stats", "analyst", "", 200},
 	{"GET", "/v1/event-types", "analyst", "", 200},
 	{"GET", "/v1/event-types/attempt.joined", "analyst", "", 200},
 	{"GET", "/v1/endpoints", "admin", "", 200},

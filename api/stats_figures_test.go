@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"fmt"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,6 +88,8 @@ func TestFigures(t *testing.T) {
 			p.compareQueues(t, c, q, seen)
 			p.compareAgents(t, c, q, seen)
 		}
+		p.compareREST(t, c, question{began.Add(1234 * time.Millisecond), began.Add(length), "1h", "Europe/Berlin", usual})
+		p.compareREST(t, c, question{began, began.Add(length), "total", "UTC", limits{7 * time.Second, 3 * time.Second, time.Second}})
 		t.Logf("domain %d: %d attempts, %d agents, %d refusals", p.domain, len(c.passages), len(c.states), p.errors)
 		if p == capture {
 			continue
@@ -156,4 +160,93 @@ func (p *past) compareAgents(t *testing.T, c *chronicle, q question, seen sums) 
 			t.Errorf("the times of row %d make %d of %d", i, sum, row["login_ms"])
 		}
 	}
+}
+
+// compareREST holds what REST answers about every queue and agent against the
+// same computation.
+func (p *past) compareREST(t *testing.T, c *chronicle, q question) {
+	t.Helper()
+	query := fmt.Sprintf("/stats?since=%s&until=%s&interval=%s&time_zone=%s",
+		q.since.Format(time.RFC3339Nano), q.until.Format(time.RFC3339Nano), q.step, url.QueryEscape(q.zone))
+	for _, one := range p.site.rows(`SELECT queue_id, type FROM analyst.queues WHERE domain_id = $1`, p.domain) {
+		id, kind := one["queue_id"].(int64), one["type"].(string)
+		var want []map[string]any
+		for _, in := range q.spans(t) {
+			want = append(want, c.queueRow(id, kind, in, q.limits))
+		}
+		p.askREST(t, fmt.Sprintf("/v1/queues/%d%s&threshold_sec=%.0f&short_sec=%.0f&drop_after_sec=%.0f", id, query,
+			q.limits.threshold.Seconds(), q.limits.short.Seconds(), q.limits.dropAfter.Seconds()), want)
+	}
+	for id := range c.states {
+		stays := c.stays(id, q.until)
+		var want []map[string]any
+		for _, in := range q.spans(t) {
+			want = append(want, c.agentRow(id, stays, in))
+		}
+		p.askREST(t, fmt.Sprintf("/v1/agents/%d%s", id, query), want)
+	}
+}
+
+// askREST compares an answer, whose numbers JSON cannot tell apart: all become
+// floats, in which every count here is exact.
+func (p *past) askREST(t *testing.T, path string, want []map[string]any) {
+	t.Helper()
+	var got []map[string]any
+	for _, entry := range p.site.call(p.key, "GET", path, nil).want(200).list() {
+		row := entry.(map[string]any)
+		for _, border := range []string{"interval_start", "interval_end"} {
+			at, err := time.Parse(time.RFC3339Nano, row[border].(string))
+			fatal(t, err)
+			row[border] = at
+		}
+		got = append(got, row)
+	}
+	for _, row := range want {
+		for name, v := range row {
+			if n, counted := v.(int64); counted {
+				row[name] = float64(n)
+			}
+		}
+	}
+	differ(t, path, got, want)
+}
+
+// What cannot be asked is refused with the parameter to blame; what is left out
+// has a sensible default.
+func TestStatsQueries(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	q := s.queue(map[string]any{"name": "sales", "type": "task"})
+	a := s.agent("Ann", q)
+	for _, base := range []string{"/v1/queues/" + q + "/stats", "/v1/agents/" + a + "/stats"} {
+		for query, pointer := range map[string]string{
+			"since=yesterday":            "?since",
+			"since=2999-01-01T00:00:00Z": "?since",
+			"since=2024-01-02T00:00:00Z&until=2024-01-01T00:00:00Z": "?since",
+			"until=soon":          "?until",
+			"interval=5m":         "?interval",
+			"time_zone=Mars/Base": "?time_zone",
+			"time_zone=CET":       "?time_zone",
+			"time_zone=Local":     "?time_zone",
+			"interval=15m&since=2024-01-01T00:00:00Z&until=2024-03-01T00:00:00Z": "?interval",
+			"colour=red": "?colour",
+		} {
+			s.call(s.analyst, "GET", base+"?"+query, nil).problem(422, "invalid").blames(pointer)
+		}
+		day := s.call(s.analyst, "GET", base, nil).want(200)
+		if n := len(day.list()); n != 25 && n != 24 || day.json["interval"] != "1h" || day.json["time_zone"] != "UTC" {
+			t.Errorf("%s: %d intervals, %v in %v", base, n, day.json["interval"], day.json["time_zone"])
+		}
+		future := s.call(s.analyst, "GET", base+"?until=2999-01-01T00:00:00Z&interval=total", nil).want(200)
+		if until := future.json["until"].(string); until >= "2999" {
+			t.Errorf("%s: figures are known until %s", base, until)
+		}
+		s.call(s.stranger, "GET", base, nil).problem(404, "not_found")
+	}
+	for _, bad := range []string{"threshold_sec=-1", "short_sec=x", "drop_after_sec=86401"} {
+		s.call(s.analyst, "GET", "/v1/queues/"+q+"/stats?"+bad, nil).problem(422, "invalid").blames("?" + strings.Split(bad, "=")[0])
+	}
+	s.call(s.admin, "DELETE", "/v1/agents/"+a, nil).want(204)
+	s.call(s.analyst, "GET", "/v1/agents/"+a+"/stats", nil).want(200)
+	s.call(s.analyst, "GET", "/v1/queues/999999/stats", nil).problem(404, "not_found")
 }

@@ -33,6 +33,7 @@ type told struct {
 		Cause       *string `json:"call_cause"`
 		SIPCode     *int    `json:"call_sip_code"`
 		AMD         *string `json:"amd_result"`
+		Code        string  // of queue.join_rejected
 		Status      string  // of agent.state
 		Channel     *string
 		State       *string
@@ -68,6 +69,7 @@ type proposal struct {
 // chronicle is what the oracle knows of a domain.
 type chronicle struct {
 	passages []*passage
+	refused  []told
 	states   map[int64][]told // agent.state events by agent, in the order of the log
 }
 
@@ -86,6 +88,9 @@ func (p *past) chronicle() *chronicle {
 		if ev.Type == "agent.state" {
 			c.states[*ev.Data.AgentID] = append(c.states[*ev.Data.AgentID], ev)
 			continue
+		}
+		if ev.Type == "queue.join_rejected" {
+			c.refused = append(c.refused, ev)
 		}
 		if ev.Queue == nil || ev.Data.AttemptID == 0 {
 			continue

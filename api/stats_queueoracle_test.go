@@ -50,6 +50,12 @@ func (c *chronicle) queueRow(queueID int64, kind string, in span, l limits) map[
 			longest = w
 		}
 	}
+	for _, ev := range c.refused {
+		here := ev.Queue.ID == queueID && in.has(ev.Timestamp)
+		s.count("refused", here)
+		s.count("refused_full", here && ev.Data.Code == "queue_full")
+		s.count("refused_closed", here && (ev.Data.Code == "queue_disabled" || ev.Data.Code == "calendar_closed"))
+	}
 	s["others"] = s["offered"] - s["handled"] - s["abandoned"]
 	length := in.to.Sub(in.from).Milliseconds()
 	handling := s["talk_ms"] + s["wrap_up_ms"]
@@ -78,7 +84,7 @@ func (c *chronicle) queueRow(queueID int64, kind string, in span, l limits) map[
 		"invalid_share": over(s["invalid"], s["dialled"]), "network_share": over(s["network"], s["dialled"]),
 		"mean_queue_length": over(s["wait_ms"], length), "traffic": over(handling, length),
 	}
-	s.columns(row, "offered", "handled", "abandoned", "others", "open", "short_abandons", "wait_ms", "handled_wait_ms",
+	s.columns(row, "offered", "handled", "abandoned", "others", "open", "refused", "refused_full", "refused_closed", "short_abandons", "wait_ms", "handled_wait_ms",
 		"handled_in_time", "abandoned_in_time", "talk_ms", "wrap_up_ms", "offers", "misses", "ring_handled_ms", "ring_missed_ms",
 		"transferred", "solved", "dialled", "answered", "connected", "live_answered", "contacts", "right_party_contacts", "conversions",
 		"dropped", "dropped_unbridged", "amd_machines", "busy", "no_answer", "invalid", "network")

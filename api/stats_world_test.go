@@ -145,15 +145,63 @@ func (p *past) simulate(seed uint64, length time.Duration) {
 	for i := range agents {
 		agents[i].ID = p.do(p.now(), queue.SaveAgent{Agent: agents[i]})[0].Result.Changed[0].(*queue.Agent).ID
 	}
+	closed := queue.DefaultQueue(0, "closed", queue.Inbound)
+	closed.Enabled = false
+	closed.ID = p.do(p.now(), queue.SaveQueue{Queue: closed})[0].Result.Changed[0].(*queue.Queue).ID
+	number := "+12025550123"
+	p.probe()
 	end := p.now().Add(length)
 	for rush := p.now().Add(time.Hour - rushLength/2); rush.Before(end); rush = rush.Add(3 * time.Hour) {
 		p.runTo(rush)
+		p.do(rush, queue.Join{QueueID: closed.ID, Destination: &number})
 		members := p.list(sim.Members(queues, 8*time.Second, 1))
 		p.centre = sim.New(seed, sim.Config{Queues: queues, Agents: agents, Members: members, Length: rushLength})
 		seed++
 		p.at = later(p.at, rush)
 		p.centre.Open(p.at)
 		p.rush(queues, rush.Add(rushLength))
+	}
+}
+
+// probe dials with every way to fail that the figures tell apart, by cause and by
+// code alone, and has machines and people answer who find nobody.
+func (p *past) probe() {
+	p.site.t.Helper()
+	q := queue.DefaultQueue(0, "probe", queue.IVR)
+	q.AMD = true
+	q.ID = p.do(p.now(), queue.SaveQueue{Queue: q})[0].Result.Changed[0].(*queue.Queue).ID
+	ends := []queue.SwitchReport{{Cause: "ORIGINATOR_CANCEL", SIPCode: 487}, {Cause: "CALL_REJECTED", SIPCode: 486}}
+	for _, cause := range []queue.Cause{
+		"USER_BUSY", "NO_ANSWER", "NO_USER_RESPONSE", "UNALLOCATED_NUMBER", "NUMBER_CHANGED", "INVALID_NUMBER_FORMAT", "NORMAL_CIRCUIT_CONGESTION",
+		"NETWORK_OUT_OF_ORDER", "DESTINATION_OUT_OF_ORDER", "SUBSCRIBER_ABSENT",
+	} {
+		ends = append(ends, queue.SwitchReport{Cause: cause})
+	}
+	for _, code := range []int{404, 408, 410, 480, 484, 486, 487, 500, 503, 599, 600, 603, 604} {
+		ends = append(ends, queue.SwitchReport{SIPCode: code})
+	}
+	at := p.now()
+	for i := range 2*len(ends) + 9 {
+		at = at.Add(1501 * time.Millisecond)
+		dialled := p.do(at, queue.Dial{QueueID: q.ID, Destination: fmt.Sprintf("+1202555%04d", i)})[0]
+		if dialled.Err != nil {
+			p.site.t.Fatal(dialled.Err)
+		}
+		id := dialled.Result.Attempt.ID
+		end := queue.SwitchReport{}
+		if i < len(ends) {
+			end = ends[i]
+		} else {
+			answered := queue.SwitchReport{AttemptID: id, Leg: queue.LegMember, Event: queue.SwitchAnswered}
+			amd := queue.SwitchReport{AttemptID: id, Leg: queue.LegMember, Event: queue.SwitchAMD, AMDResult: []string{"HUMAN", "MACHINE", "NOTSURE", "CANCEL"}[i%4]}
+			p.do(at.Add(100*time.Millisecond), answered)
+			if i%3 > 0 {
+				p.do(at.Add(1200*time.Millisecond), amd)
+			}
+		}
+		end.AttemptID, end.Leg, end.Event = id, queue.LegMember, queue.SwitchEnded
+		at = at.Add(1300 * time.Millisecond)
+		p.do(at, end)
 	}
 }
 

@@ -14,8 +14,6 @@ ALTER TABLE attempts ADD COLUMN person_at timestamptz;
 CREATE INDEX events_agent_state ON events
     (domain_id, (CASE WHEN type = 'agent.state' THEN subject_id::bigint END), (data ->> 'channel'), at, seq)
     WHERE type = 'agent.state';
--- Attempts come and go in the order of time, so that a few blocks have a day's.
-CREATE INDEX attempts_joined ON attempts USING brin (joined_at) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE OR REPLACE VIEW analyst.attempts AS
 SELECT domain_id, recorded_at, id AS attempt_id, queue_id, queue_name, queue_type, channel, destination, use_processing,
@@ -36,6 +34,12 @@ SELECT domain_id, recorded_at, seq, 'evt_' || id AS event_id, at, CASE WHEN type
        data ->> 'agent_name' AS agent_name, data ->> 'status' AS status, data ->> 'reason' AS reason,
        data ->> 'channel' AS channel, data ->> 'state' AS state, (data ->> 'attempt_id')::bigint AS attempt_id
 FROM events WHERE type = 'agent.state';
+
+CREATE VIEW analyst.rejections AS
+SELECT domain_id, recorded_at, seq, 'evt_' || id AS event_id, at, queue_id, queue_name, queue_type, data ->> 'code' AS code,
+       data ->> 'channel' AS channel, data ->> 'destination' AS destination, data ->> 'member_name' AS member_name,
+       (data ->> 'member_id')::bigint AS member_id
+FROM events WHERE type = 'queue.join_rejected' AND data ->> 'test' = 'false';
 
 -- Whole milliseconds of a span, and a ratio that is null over nothing.
 CREATE FUNCTION analyst.ms(span interval) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -78,6 +82,7 @@ CREATE FUNCTION analyst.queue_intervals(
 RETURNS TABLE (
     domain_id bigint, queue_id bigint, queue_name text, queue_type text, interval_start timestamptz, interval_end timestamptz,
     offered bigint, handled bigint, abandoned bigint, others bigint, open bigint,
+    refused bigint, refused_full bigint, refused_closed bigint,
     short_abandons bigint, abandonment_rate double precision, abandonment_rate_net double precision,
     wait_ms bigint, handled_wait_ms bigint, asa_ms double precision, mean_wait_ms double precision, longest_wait_ms bigint,
     handled_in_time bigint, abandoned_in_time bigint, service_level double precision, service_level_2 double precision,
@@ -188,6 +193,14 @@ WITH grid AS MATERIALIZED (
     WHERE o.joined_at >= since AND o.joined_at < b.last
       AND (domain IS NULL OR o.domain_id = domain) AND (queue IS NULL OR o.queue_id = queue)
     GROUP BY 1, 2, 3
+), turned_away AS (
+    SELECT t.domain_id, t.queue_id, width_bucket(t.at, b.starts) AS n, count(*) AS refused,
+           count(*) FILTER (WHERE t.code = 'queue_full') AS refused_full,
+           count(*) FILTER (WHERE t.code IN ('queue_disabled', 'calendar_closed')) AS refused_closed
+    FROM analyst.rejections AS t CROSS JOIN bounds AS b
+    WHERE t.recorded_at >= since AND t.at >= since AND t.at < b.last
+      AND (domain IS NULL OR t.domain_id = domain) AND (queue IS NULL OR t.queue_id = queue)
+    GROUP BY 1, 2, 3
 ), rows AS (
     SELECT q.domain_id, q.queue_id, q.name AS queue_name, q.type AS queue_type, g.n, g.interval_start, g.interval_end,
            analyst.ms(g.interval_end - g.interval_start) AS length_ms
@@ -197,7 +210,7 @@ WITH grid AS MATERIALIZED (
 )
 SELECT r.domain_id, r.queue_id, r.queue_name, r.queue_type, r.interval_start, r.interval_end,
        coalesce(c.offered, 0), coalesce(c.handled, 0), coalesce(c.abandoned, 0), coalesce(c.offered - c.handled - c.abandoned, 0),
-       coalesce(i.open, 0),
+       coalesce(i.open, 0), coalesce(t.refused, 0), coalesce(t.refused_full, 0), coalesce(t.refused_closed, 0),
        coalesce(c.short_abandons, 0), analyst.ratio(c.abandoned, c.offered),
        analyst.ratio(c.abandoned - c.short_abandons, c.offered - c.short_abandons),
        coalesce(c.wait_ms, 0), coalesce(c.handled_wait_ms, 0), analyst.ratio(c.handled_wait_ms, c.handled),
@@ -225,6 +238,7 @@ SELECT r.domain_id, r.queue_id, r.queue_name, r.queue_type, r.interval_start, r.
 FROM rows AS r
 LEFT JOIN counted AS c ON c.domain_id = r.domain_id AND c.queue_id = r.queue_id AND c.n = r.n
 LEFT JOIN inside AS i ON i.domain_id = r.domain_id AND i.queue_id = r.queue_id AND i.n = r.n
+LEFT JOIN turned_away AS t ON t.domain_id = r.domain_id AND t.queue_id = r.queue_id AND t.n = r.n
 ORDER BY r.domain_id, r.queue_id, r.interval_start
 $$;
 
@@ -247,6 +261,8 @@ COMMENT ON FUNCTION analyst.intervals IS 'the intervals themselves: hours and qu
 COMMENT ON FUNCTION analyst.ms IS 'whole milliseconds of a span';
 COMMENT ON FUNCTION analyst.ratio IS 'part / whole, null when whole is 0';
 COMMENT ON VIEW analyst.open_attempts IS 'attempts that have not left their queue, without tests';
+COMMENT ON VIEW analyst.rejections IS 'one row for each subscriber who was refused at the door and has no attempt, without tests';
+COMMENT ON COLUMN analyst.rejections.code IS 'queue_full, queue_disabled, calendar_closed or dnc';
 COMMENT ON VIEW analyst.agent_states IS 'one row for each change of an agent''s status (channel and state null) or of what he does on a channel';
 COMMENT ON COLUMN analyst.agent_states.at IS 'when it happened; an agent''s rows follow each other in seq';
 COMMENT ON COLUMN analyst.agent_states.status IS 'online, offline, pause or break_out, in every row';
@@ -266,11 +282,14 @@ COMMENT ON COLUMN analyst.queue_intervals.queue_name IS 'the queue''s name now';
 COMMENT ON COLUMN analyst.queue_intervals.queue_type IS 'the queue''s type';
 COMMENT ON COLUMN analyst.queue_intervals.interval_start IS 'when the interval begins';
 COMMENT ON COLUMN analyst.queue_intervals.interval_end IS 'when it ends; that instant belongs to the next';
-COMMENT ON COLUMN analyst.queue_intervals.offered IS 'attempts that joined in the interval and have left; every figure below counts an attempt once, when it has left, in the interval of its joined_at. Who was refused at the door never became an attempt';
+COMMENT ON COLUMN analyst.queue_intervals.offered IS 'attempts that joined in the interval and have left; every figure below counts an attempt once, when it has left, in the interval of its joined_at';
 COMMENT ON COLUMN analyst.queue_intervals.handled IS 'of these, attempts with bridged_at';
 COMMENT ON COLUMN analyst.queue_intervals.abandoned IS 'cc_result = abandoned and no bridged_at';
 COMMENT ON COLUMN analyst.queue_intervals.others IS 'offered - handled - abandoned: cancelled without a conversation';
 COMMENT ON COLUMN analyst.queue_intervals.open IS 'attempts that joined in the interval and have not left yet; counted nowhere else';
+COMMENT ON COLUMN analyst.queue_intervals.refused IS 'who was refused at the door in the interval and has no attempt: counted nowhere else';
+COMMENT ON COLUMN analyst.queue_intervals.refused_full IS 'of these, because too many were waiting (queue_full)';
+COMMENT ON COLUMN analyst.queue_intervals.refused_closed IS 'of these, because the queue was disabled or its calendar closed';
 COMMENT ON COLUMN analyst.queue_intervals.short_abandons IS 'abandoned with leaving_at - joined_at <= short (5 s)';
 COMMENT ON COLUMN analyst.queue_intervals.abandonment_rate IS 'abandoned / offered';
 COMMENT ON COLUMN analyst.queue_intervals.abandonment_rate_net IS '(abandoned - short_abandons) / (offered - short_abandons)';
@@ -351,8 +370,8 @@ END $$;
 -- +goose Down
 DROP VIEW analyst.list_progress, analyst.queue_intervals;
 DROP FUNCTION analyst.queue_intervals, analyst.intervals, analyst.ratio, analyst.ms;
-DROP VIEW analyst.agent_states, analyst.open_attempts;
-DROP INDEX attempts_joined, events_agent_state;
+DROP VIEW analyst.rejections, analyst.agent_states, analyst.open_attempts;
+DROP INDEX events_agent_state;
 DROP VIEW analyst.attempts;
 ALTER TABLE attempts DROP COLUMN person_at;
 CREATE VIEW analyst.attempts AS

@@ -75,9 +75,11 @@ WITH grid AS MATERIALIZED (
     WHERE s.doing IS NOT NULL AND s.to_at > s.from_at
     GROUP BY s.domain_id, s.agent_id, g.n
 ), offered AS (
-    SELECT DISTINCT e.domain_id, e.attempt_id FROM analyst.queue_events AS e CROSS JOIN bounds AS b
-    WHERE e.recorded_at >= since AND e.at >= since AND e.at < b.last AND e.type = 'attempt.offering' AND e.ext -> 'test' IS NULL
-      AND e.agent_id IS NOT NULL AND (domain IS NULL OR e.domain_id = domain) AND (agent IS NULL OR e.agent_id = agent)
+    -- Whoever is offered something changes his state, perhaps a little later: he
+    -- may have had news that was older.
+    SELECT DISTINCT p.domain_id, s.attempt_id
+    FROM people AS p JOIN analyst.agent_states AS s USING (domain_id, agent_id) CROSS JOIN bounds AS b
+    WHERE s.recorded_at >= since AND s.at >= since AND s.at < b.last + interval '1 hour' AND s.state = 'offering'
 ), proposals AS (
     SELECT a.domain_id, o.agent_id, width_bucket(o.offered_at, b.starts) AS n, count(*) AS offers, count(o.missed_at) AS misses,
            coalesce(sum(analyst.ms(o.missed_at - o.offered_at)), 0)::bigint AS ring_missed_ms
@@ -86,7 +88,7 @@ WITH grid AS MATERIALIZED (
                max(e.at) FILTER (WHERE e.type = 'attempt.missed') AS missed_at
         FROM analyst.queue_events AS e
         WHERE e.domain_id = a.domain_id AND e.attempt_id = a.attempt_id AND e.recorded_at >= since
-          AND e.type IN ('attempt.offering', 'attempt.missed') AND e.agent_id IS NOT NULL AND (agent IS NULL OR e.agent_id = agent)
+          AND e.type IN ('attempt.offering', 'attempt.missed') AND e.ext -> 'test' IS NULL AND e.agent_id IS NOT NULL AND (agent IS NULL OR e.agent_id = agent)
         GROUP BY e.agent_id, e.ext -> 'offer_no') AS o
     WHERE o.offered_at >= since AND o.offered_at < b.last
     GROUP BY 1, 2, 3

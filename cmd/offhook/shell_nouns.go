@@ -78,10 +78,17 @@ func act(name, short, path string, takes input, fields ...string) verb {
 }
 
 var (
-	deliveryColumns = []string{"event_id", "event_type", "attempt_id", "state", "tries", "status", "last_try_at", "next_at", "error"}
-	tryColumns      = []string{"started_at", "event_id", "event_type", "number", "outcome", "status", "duration_ms", "error"}
-	memberColumns   = []string{"id", "queue_id", "name", "state", "next_number", "attempts", "priority", "ready_at", "stop_cause"}
+	deliveryColumns    = []string{"event_id", "event_type", "attempt_id", "state", "tries", "status", "last_try_at", "next_at", "error"}
+	tryColumns         = []string{"started_at", "event_id", "event_type", "number", "outcome", "status", "duration_ms", "error"}
+	queueFigureColumns = []string{"interval_start", "offered", "handled", "abandoned", "service_level", "asa_ms", "aht_ms", "longest_wait_ms"}
+	agentFigureColumns = []string{"interval_start", "login_ms", "pause_ms", "occupancy", "offers", "misses", "handled", "aht_ms"}
+	memberColumns      = []string{"id", "queue_id", "name", "state", "next_number", "attempts", "priority", "ready_at", "stop_cause"}
 )
+
+// byInterval shows the figures of one thing by interval.
+func byInterval(path, short string, columns []string) verb {
+	return verb{name: "stats", short: short, method: "GET", path: path, takes: takesFilters, answers: answersEntries, columns: columns}
+}
 
 // nouns are all of them but keys, which have a command of their own.
 var nouns = []noun{
@@ -90,7 +97,7 @@ var nouns = []noun{
 		example: `  offhook queues create name=sales type=inbound max_wait_sec=600
   offhook queues change 10001 strategy=round-robin`,
 		columns: []string{"id", "name", "type", "distribution", "strategy", "priority", "enabled"},
-		verbs:   kept("/v1/queues", "/{queue}"),
+		verbs:   append(kept("/v1/queues", "/{queue}"), byInterval("/v1/queues/{queue}/stats", "Show service level, waits and handle times by interval", queueFigureColumns)),
 	},
 	{
 		name: "agents", short: "Agents: list, make, change, log in and out",
@@ -100,6 +107,7 @@ var nouns = []noun{
 		verbs: append(kept("/v1/agents", "/{agent}"),
 			verb{name: "status", short: "Set online, offline, pause or break_out", method: "PUT", path: "/v1/agents/{agent}/status", takes: takesFields, fields: []string{"status"}},
 			verb{name: "members", short: "List whom the agent may dial now", method: "GET", path: "/v1/agents/{agent}/members", takes: takesFilters, answers: answersList, columns: memberColumns},
+			byInterval("/v1/agents/{agent}/stats", "Show log-in time, occupancy and handled attempts by interval", agentFigureColumns),
 		),
 	},
 	{
