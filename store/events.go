@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/queue"
 )
@@ -99,17 +97,4 @@ func (s *Store) EventsOfAttempt(ctx context.Context, domainID, attemptID int64) 
 		return nil, fmt.Errorf("read events of attempt %d: %w", attemptID, err)
 	}
 	return events, nil
-}
-
-// scanEvents reads all rows of a statement that began with selectEvents.
-func scanEvents(rows pgx.Rows, room int) ([]queue.Event, error) {
-	defer rows.Close()
-	events := make([]queue.Event, 0, min(room, 4096))
-	for rows.Next() {
-		events = append(events, queue.Event{})
-		if err := scanEvent(rows, &events[len(events)-1]); err != nil {
-			return nil, err
-		}
-	}
-	return events, rows.Err()
 }

@@ -63,12 +63,12 @@ func appendExt(b []byte, x *queue.Ext) []byte {
 }
 
 // parseExt reads what appendExt wrote. A name that it does not know is of a
-// newer version and is passed over.
-func parseExt(raw []byte, x *queue.Ext) error {
-	return eachMember(raw, func(name string, value []byte) (err error) {
-		switch name {
+// newer version and is passed over. Texts are made by intern.
+func parseExt(raw []byte, x *queue.Ext, intern func([]byte) string) error {
+	return eachMember(raw, func(name, value []byte) (err error) {
+		switch string(name) {
 		case "state":
-			err = parseText(value, &x.State)
+			err = parseText(value, &x.State, intern)
 		case "joined_at":
 			err = parseInstant(value, &x.JoinedAt)
 		case "dial_at":
@@ -86,9 +86,9 @@ func parseExt(raw []byte, x *queue.Ext) error {
 		case "offer_no":
 			x.OfferNo, err = strconv.Atoi(string(value))
 		case "missed_reason":
-			err = parseText(value, &x.MissedReason)
+			err = parseText(value, &x.MissedReason, intern)
 		case "result_reason":
-			err = parseText(value, &x.ResultReason)
+			err = parseText(value, &x.ResultReason, intern)
 		case "retry_at":
 			err = parseInstant(value, &x.RetryAt)
 		case "processing_deadline":
@@ -100,11 +100,11 @@ func parseExt(raw []byte, x *queue.Ext) error {
 		case "previous_agent_id":
 			x.PreviousAgentID, err = strconv.ParseInt(string(value), 10, 64)
 		case "agent_cause":
-			err = parseText(value, &x.AgentCause)
+			err = parseText(value, &x.AgentCause, intern)
 		case "amd_cause":
-			err = parseText(value, &x.AMDCause)
+			err = parseText(value, &x.AMDCause, intern)
 		case "sip_code_source":
-			err = parseText(value, &x.SIPCodeSource)
+			err = parseText(value, &x.SIPCodeSource, intern)
 		case "wait_sec":
 			x.WaitSec, err = strconv.ParseInt(string(value), 10, 64)
 		case "test":
@@ -124,14 +124,16 @@ func appendVariables(b []byte, v map[string]string) []byte {
 	return append(b, '}')
 }
 
-func parseVariables(raw []byte) (map[string]string, error) {
+// parseVariables reads what appendVariables wrote. Names are made by intern:
+// unlike values, they come again.
+func parseVariables(raw []byte, intern func([]byte) string) (map[string]string, error) {
 	v := map[string]string{}
-	err := eachMember(raw, func(name string, value []byte) error {
-		var text string
-		if err := parseText(value, &text); err != nil {
+	err := eachMember(raw, func(name, value []byte) error {
+		text, err := unquote(value)
+		if err != nil {
 			return err
 		}
-		v[name] = text
+		v[intern(name)] = string(text)
 		return nil
 	})
 	return v, err
@@ -162,7 +164,7 @@ func appendString(b []byte, s string) []byte {
 // eachMember walks over an object of texts, numbers, booleans and nulls. It
 // gives names as text and values as JSON; nulls are left out. Deeper values are
 // an error: the columns have none.
-func eachMember(raw []byte, f func(name string, value []byte) error) error {
+func eachMember(raw []byte, f func(name, value []byte) error) error {
 	rest := bytes.TrimSpace(raw)
 	if len(rest) < 2 || rest[0] != '{' || rest[len(rest)-1] != '}' {
 		return fmt.Errorf("not an object: %.60q", raw)
@@ -189,8 +191,8 @@ func eachMember(raw []byte, f func(name string, value []byte) error) error {
 		if string(value) == "null" {
 			continue
 		}
-		var name string
-		if err := parseText(quoted, &name); err != nil {
+		name, err := unquote(quoted)
+		if err != nil {
 			return err
 		}
 		if err := f(name, value); err != nil {
@@ -225,20 +227,26 @@ func cutWord(b []byte) (word, rest []byte) {
 	return b[:i], b[i:]
 }
 
-func parseText[T ~string](quoted []byte, out *T) error {
+// unquote returns the text of a JSON string, mostly a part of it.
+func unquote(quoted []byte) ([]byte, error) {
 	if n := len(quoted); n >= 2 && quoted[0] == '"' && bytes.IndexByte(quoted, '\\') < 0 {
-		*out = T(quoted[1 : n-1])
-		return nil
+		return quoted[1 : n-1], nil
 	}
-	return json.Unmarshal(quoted, out)
+	var text string
+	err := json.Unmarshal(quoted, &text)
+	return []byte(text), err
+}
+
+func parseText[T ~string](quoted []byte, out *T, intern func([]byte) string) error {
+	text, err := unquote(quoted)
+	*out = T(intern(text))
+	return err
 }
 
 func parseInstant(quoted []byte, out *time.Time) error {
-	var text string
-	if err := parseText(quoted, &text); err != nil {
-		return err
+	text, err := unquote(quoted)
+	if err == nil {
+		*out, err = queue.ParseInstant(string(text))
 	}
-	t, err := queue.ParseInstant(text)
-	*out = t
 	return err
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -8,81 +9,84 @@ import (
 	"github.com/offhook/offhook/queue"
 )
 
-// eventNulls holds the columns that need a look before they are an event's.
-type eventNulls struct {
-	sequence                   *int
-	queueID, attemptID         *int64
-	queueName, queueType       *string
-	subjectKind, subjectID     *string
-	channel, result            *string
-	useProcessing              *bool
-	attemptSeq                 *int
-	variables, ext, data       []byte
-	destination, agentChannel  *string
-	memberChannel, agentName   *string
-	agentExtension, memberName *string
-	agentID, userID, memberID  *int64
-	bill, duration, voice      *int64
-	cause, amd                 *string
-	sip                        *int
+// eventParts are what an event points to, in one piece.
+type eventParts struct {
+	queue                                        queue.QueueRef
+	listed                                       queue.Listed
+	ext                                          queue.Ext
+	destination, agentChannel, memberChannel     string
+	agentName, agentExtension, memberName, amd   string
+	agentID, userID, memberID, bill, took, voice int64
+	cause                                        queue.Cause
+	sip                                          int
+}
+
+// scanEvents reads all rows of a statement that began with selectEvents.
+func scanEvents(rows pgx.Rows, room int) ([]queue.Event, error) {
+	defer rows.Close()
+	events := make([]queue.Event, 0, min(room, 4096))
+	r := newRowReader(rows)
+	for r.next() {
+		events = append(events, queue.Event{})
+		if err := scanEvent(r, &events[len(events)-1]); err != nil {
+			return nil, err
+		}
+	}
+	return events, r.failure()
 }
 
 // scanEvent reads one row, so that the event renders to the bytes it had when
 // it was fresh.
-func scanEvent(rows pgx.Rows, ev *queue.Event) error {
-	var n eventNulls
-	err := rows.Scan(&ev.DomainID, &ev.RecordedAt, &ev.Seq, (*[16]byte)(&ev.ID), (*string)(&ev.Type), &ev.At,
-		&n.sequence, &n.queueID, &n.queueName, &n.queueType, &n.attemptID, &n.subjectKind, &n.subjectID,
-		&n.channel, &n.destination, &n.useProcessing, &n.agentChannel, &n.memberChannel, &n.agentName,
-		&n.agentID, &n.userID, &n.agentExtension, &n.memberName, &n.memberID, &n.attemptSeq, &n.result,
-		&n.bill, &n.duration, &n.cause, &n.sip, &n.amd, &n.voice, &n.variables, &n.ext, &n.data)
-	if err != nil {
-		return err
+func scanEvent(r *rowReader, ev *queue.Event) error {
+	p := &eventParts{}
+	ev.DomainID, ev.RecordedAt, ev.Seq, ev.ID = r.number(), r.instant(), r.number(), r.uuid()
+	ev.Type, ev.At, ev.Sequence = queue.EventType(r.name()), r.instant(), int(r.number())
+	hasQueue := r.numberIn(&p.queue.ID) != nil
+	p.queue.Name, p.queue.Type = r.name(), queue.Type(r.name())
+	if hasQueue {
+		ev.Queue = &p.queue
 	}
-	ev.RecordedAt, ev.At = ev.RecordedAt.UTC(), ev.At.UTC()
-	if n.sequence != nil {
-		ev.Sequence = *n.sequence
+	ev.AttemptID = r.number()
+	subject := queue.Subject{Kind: r.name(), ID: string(r.bytes())}
+	if subject.Kind != "" {
+		ev.Subject = &subject
 	}
-	if n.queueID != nil {
-		ev.Queue = &queue.QueueRef{ID: *n.queueID, Name: *n.queueName, Type: queue.Type(*n.queueType)}
+	p.readListed(r, ev.AttemptID)
+	variables, ext, data := r.bytes(), r.bytes(), r.bytes()
+	if data != nil {
+		ev.Data = bytes.Clone(data)
+		return r.err
 	}
-	if n.attemptID != nil {
-		ev.AttemptID = *n.attemptID
-	}
-	if n.subjectKind != nil {
-		ev.Subject = &queue.Subject{Kind: *n.subjectKind, ID: *n.subjectID}
-	}
-	if n.data != nil {
-		ev.Data = n.data
-		return nil
-	}
-	return n.body(ev)
-}
-
-// body fills in what only the events of attempts have.
-func (n *eventNulls) body(ev *queue.Event) error {
-	l := &queue.Listed{
-		Channel: queue.Channel(*n.channel), AttemptID: ev.AttemptID, Destination: n.destination,
-		UseProcessing: *n.useProcessing, AgentChannelID: n.agentChannel, MemberChannelID: n.memberChannel,
-		AgentName: n.agentName, AgentID: n.agentID, UserID: n.userID, AgentExtension: n.agentExtension,
-		MemberName: n.memberName, MemberID: n.memberID, AttemptSeq: *n.attemptSeq,
-		BillSec: n.bill, Duration: n.duration, VoiceSec: n.voice,
-		Cause: (*queue.Cause)(n.cause), SIPCode: n.sip, AMD: n.amd,
-	}
-	if n.result != nil {
-		l.Result = queue.CCResult(*n.result)
-	}
-	ev.Listed = l
-	if n.variables != nil {
-		variables, err := parseVariables(n.variables)
-		if err != nil {
+	ev.Listed, ev.Ext = &p.listed, &p.ext
+	if variables != nil {
+		var err error
+		if ev.Variables, err = parseVariables(variables, r.intern); err != nil {
 			return fmt.Errorf("decode the variables of event %d: %w", ev.Seq, err)
 		}
-		ev.Variables = variables
 	}
-	ev.Ext = &queue.Ext{}
-	if err := parseExt(n.ext, ev.Ext); err != nil {
+	if err := parseExt(ext, &p.ext, r.intern); err != nil {
 		return fmt.Errorf("decode ext of event %d: %w", ev.Seq, err)
 	}
-	return nil
+	return r.err
+}
+
+// readListed reads the columns that only the events of attempts have.
+func (p *eventParts) readListed(r *rowReader, attemptID int64) {
+	l := &p.listed
+	l.AttemptID = attemptID
+	l.Channel, l.Destination, l.UseProcessing = queue.Channel(r.name()), r.textIn(&p.destination), r.truth()
+	l.AgentChannelID, l.MemberChannelID = r.textIn(&p.agentChannel), r.textIn(&p.memberChannel)
+	l.AgentName, l.AgentID, l.UserID = r.textIn(&p.agentName), r.numberIn(&p.agentID), r.numberIn(&p.userID)
+	l.AgentExtension, l.MemberName, l.MemberID = r.textIn(&p.agentExtension), r.textIn(&p.memberName), r.numberIn(&p.memberID)
+	l.AttemptSeq, l.Result = int(r.number()), queue.CCResult(r.name())
+	l.BillSec, l.Duration = r.numberIn(&p.bill), r.numberIn(&p.took)
+	if !r.null() {
+		p.cause = queue.Cause(r.name())
+		l.Cause = &p.cause
+	}
+	if !r.null() {
+		p.sip = int(r.number())
+		l.SIPCode = &p.sip
+	}
+	l.AMD, l.VoiceSec = r.textIn(&p.amd), r.numberIn(&p.voice)
 }
