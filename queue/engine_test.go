@@ -74,6 +74,24 @@ func (c *centre) try(cmd Command) (Result, error) {
 	return res, err
 }
 
+// durations are an event's second, and the durations that its body shows.
+type durations struct{ sec, duration, bill, voice any }
+
+// wantDurations asserts those of the attempt's events.
+func (c *centre) wantDurations(id int64, want []durations) {
+	c.t.Helper()
+	var got []durations
+	for _, ev := range c.events(id) {
+		if ev.Listed != nil {
+			data := body(c.t, ev)["data"].(map[string]any)
+			got = append(got, durations{ev.At.Sub(epoch).Seconds(), data["call_duration"], data["call_bill_sec"], data["call_voice_sec"]})
+		}
+	}
+	if !slices.Equal(got, want) {
+		c.t.Errorf("second, duration, bill, voice are\n%v, want\n%v", got, want)
+	}
+}
+
 // refuses asserts that the command is refused with the code, and told only where
 // somebody is refused at the door.
 func (c *centre) refuses(name string, cmd Command, want Code) {

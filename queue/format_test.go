@@ -41,7 +41,7 @@ func TestFormats(t *testing.T) {
 			lines = append(lines, string(body))
 		}
 		if f.Body() == f && f != FormatStandard { // TestExamples pins the standard ones
-			golden(t, fmt.Sprintf("%s-%d.jsonl", f, Schema), lines)
+			golden(t, fmt.Sprintf("formats/%s-%d.jsonl", f, Schema), lines)
 		}
 	}
 }
@@ -56,13 +56,14 @@ func TestCloudEventAttributesArePinned(t *testing.T) {
 			lines = append(lines, fmt.Sprint(log[i].CloudEventAttributes()))
 		}
 	}
-	golden(t, fmt.Sprintf("cloudevents-attributes-%d.txt", Schema), lines)
+	golden(t, fmt.Sprintf("formats/cloudevents-attributes-%d.txt", Schema), lines)
 }
 
+// golden holds lines, whose bytes are pinned, to a file below testdata.
 func golden(t *testing.T, name string, lines []string) {
 	t.Helper()
 	got := strings.Join(lines, "\n") + "\n"
-	path := filepath.Join("testdata", "formats", name)
+	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

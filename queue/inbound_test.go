@@ -26,23 +26,10 @@ func TestWorkedInboundExample(t *testing.T) {
 
 	c.wantStory(id, "joined", "offering Anna", "missed Anna timeout", "offering Boris", "bridged Boris",
 		"processing Boris NORMAL_CLEARING", "leaving Boris success processing_timeout NORMAL_CLEARING")
-	type row struct{ sec, duration, bill, voice any }
-	want := []row{
+	c.wantDurations(id, []durations{
 		{20.0, nil, nil, nil}, {23.0, 23.0, 21.0, nil}, {38.0, 38.0, 36.0, nil}, {38.0, 38.0, 36.0, nil},
 		{42.0, 42.0, 40.0, 0.0}, {162.0, 162.0, 160.0, 120.0}, {192.0, 162.0, 160.0, 120.0},
-	}
-	i := 0
-	for _, ev := range c.events(id) {
-		if ev.Listed == nil {
-			continue
-		}
-		data := body(t, ev)["data"].(map[string]any)
-		got := row{ev.At.Sub(epoch).Seconds(), data["call_duration"], data["call_bill_sec"], data["call_voice_sec"]}
-		if got != want[i] {
-			t.Errorf("%s: got second, duration, bill, voice %v, want %v", ev.Type, got, want[i])
-		}
-		i++
-	}
+	})
 	if c.e.Attempt(id) != nil {
 		t.Error("the attempt is still open")
 	}

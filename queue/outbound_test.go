@@ -27,23 +27,10 @@ func TestWorkedPreviewExample(t *testing.T) {
 
 		c.wantStory(id, "joined", "offering Anna", "answered Anna", "active Anna", "bridged Anna",
 			"processing Anna NORMAL_CLEARING", "leaving Anna success reported_success NORMAL_CLEARING")
-		type row struct{ sec, duration, bill, voice any }
-		want := []row{
+		c.wantDurations(id, []durations{
 			{0.0, nil, nil, nil}, {0.0, nil, nil, nil}, {5.0, 0.0, nil, nil}, {5.0, 0.0, nil, nil},
 			{17.0, 12.0, 0.0, 0.0}, {77.0, 72.0, 60.0, 60.0}, {97.0, 72.0, 60.0, 60.0},
-		}
-		i := 0
-		for _, ev := range c.events(id) {
-			if ev.Listed == nil {
-				continue
-			}
-			data := body(t, ev)["data"].(map[string]any)
-			got := row{ev.At.Sub(epoch).Seconds(), data["call_duration"], data["call_bill_sec"], data["call_voice_sec"]}
-			if got != want[i] {
-				t.Errorf("%s %s: got second, duration, bill, voice %v, want %v", typ, ev.Type, got, want[i])
-			}
-			i++
-		}
+		})
 	}
 }
 

@@ -49,7 +49,7 @@ func TestHandedOutIsCopied(t *testing.T) {
 	variables := map[string]string{"id": "1"}
 	caller := "+12025550101"
 	a := c.do(Join{QueueID: q, Destination: &caller, Variables: variables}).Attempt
-	before := seenOf(c.e)
+	before := seenOf(c.e, c.now)
 	events := string(c.log[1].AppendJSON(nil))
 
 	variables["id"] = "2"
@@ -57,7 +57,7 @@ func TestHandedOutIsCopied(t *testing.T) {
 	c.e.Queue(q).Variables["campaign"] = "changed"
 	agent, state := c.e.Agent(anna)
 	agent.Queues[0], state.Channels[0].Slots[0].AttemptID = 99, 99
-	if diff := cmp.Diff(before, seenOf(c.e), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(before, seenOf(c.e, c.now), cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("the state was changed from outside:\n%s", diff)
 	}
 

@@ -37,7 +37,7 @@ func TestReplicasTakeTurns(t *testing.T) {
 				}
 				other.Put(again.Interface().(Record))
 			}
-			if diff := difference(w.view(w.e), w.view(other)); diff != "" {
+			if diff := difference(seenOf(w.e, w.now), seenOf(other, w.now)); diff != "" {
 				t.Fatalf("seed %d, after %#v: the replicas differ (-decided +took over):\n%s", seed, cmd, diff)
 			}
 			if err := other.Check(); err != nil {

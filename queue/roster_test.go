@@ -315,7 +315,7 @@ func TestListsOnReplicas(t *testing.T) {
 			}
 			w.roster.watch(w, res.Events)
 			w.roster.holds(w)
-			if diff := difference(w.view(w.e), w.view(other)); diff != "" {
+			if diff := difference(seenOf(w.e, w.now), seenOf(other, w.now)); diff != "" {
 				t.Fatalf("seed %d, step %d, after %#v: the replicas differ (-decided +took over):\n%s", seed, i, cmd, diff)
 			}
 			if err := other.Check(); err != nil {

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,16 +18,7 @@ func schemas(t *testing.T) map[EventType]*jsonschema.Schema {
 	t.Helper()
 	out := map[EventType]*jsonschema.Schema{}
 	for _, typ := range EventTypes {
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(EventSchema(typ)))
-		if err != nil {
-			t.Fatalf("%s: %v", typ, err)
-		}
-		c := jsonschema.NewCompiler()
-		c.AssertFormat()
-		if err := c.AddResource("mem:"+string(typ), doc); err != nil {
-			t.Fatal(err)
-		}
-		out[typ] = c.MustCompile("mem:" + string(typ))
+		out[typ] = compile(t, EventSchema(typ))
 	}
 	return out
 }
@@ -90,18 +78,5 @@ func TestExamples(t *testing.T) {
 		lines = append(lines, string(body))
 	}
 	slices.Sort(lines)
-	got := strings.Join(lines, "\n") + "\n"
-	path := filepath.Join("testdata", "examples.jsonl")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("the bytes of schema %d have changed (-golden +got):\n%s", Schema, diff)
-	}
+	golden(t, "examples.jsonl", lines)
 }

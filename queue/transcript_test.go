@@ -255,7 +255,7 @@ func (p *play) rebuilt() {
 	if err := e.Check(); err != nil {
 		p.t.Errorf("rebuilt: %v", err)
 	}
-	if diff := cmp.Diff(seenOf(p.e), seenOf(e), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(seenOf(p.e, p.now), seenOf(e, p.now), cmpopts.EquateEmpty()); diff != "" {
 		p.t.Errorf("rebuilt differs (-live +rebuilt):\n%s", diff)
 	}
 }

@@ -119,8 +119,8 @@ func stored(t *testing.T, r Record) Record {
 	return c.Interface().(Record)
 }
 
-// seenOf is everything that can be seen of an engine.
-func seenOf(e *Engine) []any {
+// seenOf is everything that can be seen of an engine at an instant.
+func seenOf(e *Engine, now time.Time) []any {
 	var v []any
 	for _, q := range e.Queues() {
 		v = append(v, q)
@@ -133,6 +133,14 @@ func seenOf(e *Engine) []any {
 		v = append(v, a)
 		for _, id := range a.appendLegs(nil) {
 			v = append(v, e.AttemptByChannel(id))
+		}
+	}
+	for _, id := range sortedIDs(e.queues) {
+		q := e.queues[id]
+		for _, k := range q.places.until.all() {
+			if k.until >= now.UnixMilli() { // the others are forgotten by and by
+				v = append(v, *q.places.of[k.destination])
+			}
 		}
 	}
 	for _, m := range e.Members() {

@@ -88,7 +88,7 @@ func (w *world) step(cmd Command) Result {
 	}
 	var before []any
 	if w.steps++; w.steps%4 == 0 { // the dearest of all checks
-		before = w.view(w.e)
+		before = seenOf(w.e, w.now)
 	}
 	res, err := w.e.Step(w.now, WithIDs(cmd, ids...))
 	if w.roster != nil && w.roster.stale(res) { // as the desk does
@@ -99,7 +99,7 @@ func (w *world) step(cmd Command) Result {
 		return res
 	}
 	if err != nil {
-		if diff := difference(before, w.view(w.e)); diff != "" {
+		if diff := difference(before, seenOf(w.e, w.now)); diff != "" {
 			w.rt.Fatalf("%#v was refused (%v) and changed the state:\n%s", cmd, err, diff)
 		}
 		return res
@@ -157,46 +157,13 @@ func difference(x, y any) string {
 	return cmp.Diff(x, y, cmpopts.EquateEmpty())
 }
 
-// view is everything that can be seen of an engine.
-func (w *world) view(e *Engine) []any {
-	var v []any
-	for _, q := range e.Queues() {
-		v = append(v, q)
-	}
-	for _, a := range e.Agents() {
-		_, st := e.Agent(a.ID)
-		v = append(v, a, st)
-	}
-	for _, a := range e.Attempts() {
-		v = append(v, a)
-	}
-	for _, id := range sortedIDs(e.queues) {
-		q := e.queues[id]
-		for _, k := range q.places.until.all() {
-			if k.until >= w.now.UnixMilli() { // the others are forgotten by and by
-				v = append(v, *q.places.of[k.destination])
-			}
-		}
-	}
-	for _, m := range e.Members() {
-		v = append(v, m)
-	}
-	for _, c := range e.Calendars() {
-		v = append(v, c)
-	}
-	for _, t := range e.Trunks() {
-		v = append(v, t)
-	}
-	return append(v, storedDue(e))
-}
-
 // rebuilt returns an engine made by Put alone from what is stored.
 func (w *world) rebuilt() *Engine {
 	e := w.fromStore()
 	if err := e.Check(); err != nil {
 		w.rt.Fatalf("rebuilt: %v", err)
 	}
-	if diff := difference(w.view(w.e), w.view(e)); diff != "" {
+	if diff := difference(seenOf(w.e, w.now), seenOf(e, w.now)); diff != "" {
 		w.rt.Fatalf("rebuilt differs (-live +rebuilt):\n%s", diff)
 	}
 	return e
