@@ -66,14 +66,13 @@ var readsFigures = []string{
 	`SELECT * FROM analyst.intervals(now() - interval '1 day', now(), 'total', 'UTC')`,
 }
 
-// Every column of every view has a comment, but for those that say it all by
-// their name.
+// Every view, every column and every function has a comment.
 func TestEveryFigureHasItsFormula(t *testing.T) {
 	t.Parallel()
 	pool := storetest.New(t)
 	rows, err := pool.Query(t.Context(), `
 SELECT c.relname || '.' || a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
-WHERE c.relnamespace = 'analyst'::regnamespace AND c.relname LIKE '%\_intervals' AND a.attnum > 0
+WHERE c.relnamespace = 'analyst'::regnamespace AND a.attnum > 0
   AND coalesce(col_description(c.oid, a.attnum), '') = ''
 UNION ALL
 SELECT c.relname FROM pg_class AS c WHERE c.relnamespace = 'analyst'::regnamespace AND coalesce(obj_description(c.oid, 'pg_class'), '') = ''

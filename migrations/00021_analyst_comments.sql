@@ -1,0 +1,172 @@
+-- +goose Up
+
+-- What every view of the schema analyst and each of its columns is: tools show
+-- it, and docs/analyst-schema.md is made of it.
+COMMENT ON VIEW analyst.queue_events IS 'one row for each of the eight queue events, with the fields of its body. Key: domain_id, seq. Time: at';
+COMMENT ON COLUMN analyst.queue_events.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.queue_events.recorded_at IS 'when it was committed; days of it are tables of their own, so a bound on it keeps the others from being read';
+COMMENT ON COLUMN analyst.queue_events.seq IS 'its place in the log of its domain: 1, 2, 3 and so on';
+COMMENT ON COLUMN analyst.queue_events.event_id IS 'id of the event, as webhooks get it';
+COMMENT ON COLUMN analyst.queue_events.type IS 'attempt.joined, .offering, .answered, .active, .bridged, .missed, .processing or .leaving';
+COMMENT ON COLUMN analyst.queue_events.at IS 'when it happened';
+COMMENT ON COLUMN analyst.queue_events.sequence IS 'its number in the attempt: 1, 2, 3 without gaps';
+COMMENT ON COLUMN analyst.queue_events.queue_id IS 'the queue';
+COMMENT ON COLUMN analyst.queue_events.queue_name IS 'its name at that time';
+COMMENT ON COLUMN analyst.queue_events.queue_type IS 'offline, inbound, ivr, preview, progressive, predictive, chat or task';
+COMMENT ON COLUMN analyst.queue_events.attempt_id IS 'the attempt: one pass of a subscriber through a queue';
+COMMENT ON COLUMN analyst.queue_events.channel IS 'call, chat or task';
+COMMENT ON COLUMN analyst.queue_events.destination IS 'address of the subscriber: the number dialled, the number of the caller, the contact of a chat; null for a task without one';
+COMMENT ON COLUMN analyst.queue_events.use_processing IS 'whether the queue had processing after the conversation';
+COMMENT ON COLUMN analyst.queue_events.agent_channel_id IS 'id of the leg of the agent; null while there is none';
+COMMENT ON COLUMN analyst.queue_events.member_channel_id IS 'id of the leg of the subscriber; null for tasks';
+COMMENT ON COLUMN analyst.queue_events.agent_name IS 'name of the agent at that time; null while there is none';
+COMMENT ON COLUMN analyst.queue_events.agent_id IS 'the agent; null while there is none';
+COMMENT ON COLUMN analyst.queue_events.user_id IS 'the account behind the agent; null when there is none';
+COMMENT ON COLUMN analyst.queue_events.agent_extension IS 'the number that reaches the agent; null when there is none';
+COMMENT ON COLUMN analyst.queue_events.member_name IS 'name of the subscriber; null when not known';
+COMMENT ON COLUMN analyst.queue_events.member_id IS 'the record of the subscriber on a list; null when on none';
+COMMENT ON COLUMN analyst.queue_events.cc_attempt_seq IS 'number of the attempt for this member: 1, 2, 3 and so on';
+COMMENT ON COLUMN analyst.queue_events.cc_result IS 'success, cancel or abandoned; in attempt.leaving only';
+COMMENT ON COLUMN analyst.queue_events.call_bill_sec IS 'whole seconds since the answer of the subscriber; null before it, and for chats and tasks';
+COMMENT ON COLUMN analyst.queue_events.call_duration IS 'whole seconds since the beginning of the dialling, or of the call; null before it, and for chats and tasks';
+COMMENT ON COLUMN analyst.queue_events.call_cause IS 'why the leg of the subscriber ended; in attempt.processing and attempt.leaving only';
+COMMENT ON COLUMN analyst.queue_events.call_sip_code IS 'SIP status of that end; null with call_cause';
+COMMENT ON COLUMN analyst.queue_events.amd_result IS 'HUMAN, MACHINE, NOTSURE or CANCEL; null without answering machine detection';
+COMMENT ON COLUMN analyst.queue_events.call_voice_sec IS 'whole seconds since the connection with the agent; null before it, in attempt.missed, and for chats and tasks';
+COMMENT ON COLUMN analyst.queue_events.variables IS 'what was passed with the subscriber and the queue, as an object of texts; null when nothing was';
+COMMENT ON COLUMN analyst.queue_events.ext IS 'what the event says beyond the published fields: state, instants, offer_no, missed_reason, result_reason, wait_sec';
+
+COMMENT ON VIEW analyst.attempts IS 'one row for each attempt that has left its queue, without tests. Key: domain_id, attempt_id. Time: joined_at';
+COMMENT ON COLUMN analyst.attempts.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.attempts.recorded_at IS 'when its leaving was committed, never before joined_at; days of it are tables of their own, so a bound on it keeps the others from being read';
+COMMENT ON COLUMN analyst.attempts.attempt_id IS 'the attempt: one pass of a subscriber through a queue';
+COMMENT ON COLUMN analyst.attempts.queue_id IS 'the queue';
+COMMENT ON COLUMN analyst.attempts.queue_name IS 'its name at that time';
+COMMENT ON COLUMN analyst.attempts.queue_type IS 'offline, inbound, ivr, preview, progressive, predictive, chat or task';
+COMMENT ON COLUMN analyst.attempts.channel IS 'call, chat or task';
+COMMENT ON COLUMN analyst.attempts.destination IS 'address of the subscriber: the number dialled, the number of the caller, the contact of a chat; null for a task without one';
+COMMENT ON COLUMN analyst.attempts.use_processing IS 'whether the queue had processing after the conversation';
+COMMENT ON COLUMN analyst.attempts.member_name IS 'name of the subscriber; null when not known';
+COMMENT ON COLUMN analyst.attempts.member_id IS 'the record of the subscriber on a list; null when on none';
+COMMENT ON COLUMN analyst.attempts.member_channel_id IS 'id of the leg of the subscriber; null for tasks';
+COMMENT ON COLUMN analyst.attempts.cc_attempt_seq IS 'number of the attempt for this member: 1, 2, 3 and so on';
+COMMENT ON COLUMN analyst.attempts.priority IS 'priority of the subscriber';
+COMMENT ON COLUMN analyst.attempts.variables IS 'what was passed with the subscriber and the queue, as an object of texts; null when nothing was';
+COMMENT ON COLUMN analyst.attempts.joined_at IS 'when it began';
+COMMENT ON COLUMN analyst.attempts.dial_at IS 'when dialling was ordered; for callers, when the call reached the switch';
+COMMENT ON COLUMN analyst.attempts.member_ringing_at IS 'when the phone of the subscriber rang; null when that was not reported';
+COMMENT ON COLUMN analyst.attempts.member_answered_at IS 'when the subscriber answered; null when not';
+COMMENT ON COLUMN analyst.attempts.offering_at IS 'when the last offer began; null without any';
+COMMENT ON COLUMN analyst.attempts.agent_answered_at IS 'when the agent accepted the last offer; null when nobody did';
+COMMENT ON COLUMN analyst.attempts.bridged_at IS 'when agent and subscriber were connected first; null when never';
+COMMENT ON COLUMN analyst.attempts.ended_at IS 'when the conversation, or the waiting, ended';
+COMMENT ON COLUMN analyst.attempts.processing_at IS 'when processing began; null without it';
+COMMENT ON COLUMN analyst.attempts.reporting_at IS 'when the agent reported; null when he did not';
+COMMENT ON COLUMN analyst.attempts.leaving_at IS 'when the attempt left its queue';
+COMMENT ON COLUMN analyst.attempts.agent_id IS 'the agent who last accepted, or whom the queue had reserved; null without any';
+COMMENT ON COLUMN analyst.attempts.agent_name IS 'name of the agent at that time; null while there is none';
+COMMENT ON COLUMN analyst.attempts.user_id IS 'the account behind the agent; null when there is none';
+COMMENT ON COLUMN analyst.attempts.agent_extension IS 'the number that reaches the agent; null when there is none';
+COMMENT ON COLUMN analyst.attempts.agent_channel_id IS 'id of the leg of the agent; null while there is none';
+COMMENT ON COLUMN analyst.attempts.offers IS 'offers to agents';
+COMMENT ON COLUMN analyst.attempts.misses IS 'offers that were missed';
+COMMENT ON COLUMN analyst.attempts.cc_result IS 'success, cancel or abandoned';
+COMMENT ON COLUMN analyst.attempts.result_reason IS 'the fine reason of the result, such as served, member_hangup_waiting or no_answer';
+COMMENT ON COLUMN analyst.attempts.call_cause IS 'why the leg of the subscriber ended, by its FreeSWITCH name; null when there was none';
+COMMENT ON COLUMN analyst.attempts.call_sip_code IS 'SIP status of that end; null with call_cause';
+COMMENT ON COLUMN analyst.attempts.amd_result IS 'HUMAN, MACHINE, NOTSURE or CANCEL; null without answering machine detection';
+COMMENT ON COLUMN analyst.attempts.agent_cause IS 'why the last leg of an agent failed, if that was reported';
+COMMENT ON COLUMN analyst.attempts.call_bill_sec IS 'whole seconds from the answer of the subscriber to the end; null when there was none, and for chats and tasks';
+COMMENT ON COLUMN analyst.attempts.call_duration IS 'whole seconds from the beginning of the dialling, or of the call, to the end; null for chats and tasks';
+COMMENT ON COLUMN analyst.attempts.call_voice_sec IS 'whole seconds from the connection with the agent to the end; null when there was none, and for chats and tasks';
+COMMENT ON COLUMN analyst.attempts.wait_sec IS 'whole seconds from joined_at to the connection, else to the end';
+COMMENT ON COLUMN analyst.attempts.retry_at IS 'when the member of an outbound queue is tried again; null when not';
+COMMENT ON COLUMN analyst.attempts.sip_code_source IS 'adapter: the switch gave call_sip_code; derived: it follows from call_cause';
+COMMENT ON COLUMN analyst.attempts.amd_cause IS 'what the detection went by, if the switch says so';
+COMMENT ON COLUMN analyst.attempts.person_at IS 'when a person was known to be on the line of a predictive or progressive call; null before offhook kept it';
+COMMENT ON COLUMN analyst.attempts.parent_attempt_id IS 'the attempt that was transferred here; null for none';
+COMMENT ON COLUMN analyst.attempts.child_attempt_id IS 'the attempt to which this one was transferred; null for none';
+COMMENT ON COLUMN analyst.attempts.previous_agent_id IS 'who handed the conversation over last; null for nobody';
+COMMENT ON COLUMN analyst.attempts.bucket IS 'the bucket of the queue in which it waited; null for none';
+
+COMMENT ON VIEW analyst.open_attempts IS 'one row for each attempt that has not left its queue, without tests. Key: domain_id, attempt_id. Time: joined_at';
+COMMENT ON COLUMN analyst.open_attempts.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.open_attempts.attempt_id IS 'the attempt: one pass of a subscriber through a queue';
+COMMENT ON COLUMN analyst.open_attempts.queue_id IS 'the queue';
+COMMENT ON COLUMN analyst.open_attempts.state IS 'waiting, dialing, offering, active, bridged or processing';
+COMMENT ON COLUMN analyst.open_attempts.joined_at IS 'when it began';
+
+COMMENT ON VIEW analyst.agent_states IS 'one row for each change of the status of an agent (channel and state null) or of what he does on a channel. Key: domain_id, seq. Time: at';
+COMMENT ON COLUMN analyst.agent_states.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.agent_states.recorded_at IS 'when it was committed; days of it are tables of their own, so a bound on it keeps the others from being read';
+COMMENT ON COLUMN analyst.agent_states.seq IS 'its place in the log of its domain: 1, 2, 3 and so on';
+COMMENT ON COLUMN analyst.agent_states.event_id IS 'id of the event, as webhooks get it';
+COMMENT ON COLUMN analyst.agent_states.at IS 'when it happened; the rows of an agent follow each other in seq';
+COMMENT ON COLUMN analyst.agent_states.agent_id IS 'the agent';
+COMMENT ON COLUMN analyst.agent_states.agent_name IS 'name of the agent at that time';
+COMMENT ON COLUMN analyst.agent_states.status IS 'online, offline, pause or break_out, in every row';
+COMMENT ON COLUMN analyst.agent_states.reason IS 'what was given with the status; null when nothing was';
+COMMENT ON COLUMN analyst.agent_states.channel IS 'call, chat or task; null when the status changed';
+COMMENT ON COLUMN analyst.agent_states.state IS 'waiting, reserved, offering, bridged, processing, wrap_up or missed: with several attempts on the channel that of the newest';
+COMMENT ON COLUMN analyst.agent_states.attempt_id IS 'the attempt that made the change; null when time did';
+
+COMMENT ON VIEW analyst.rejections IS 'one row for each subscriber who was refused at the door and has no attempt, without tests. Key: domain_id, seq. Time: at';
+COMMENT ON COLUMN analyst.rejections.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.rejections.recorded_at IS 'when it was committed; days of it are tables of their own, so a bound on it keeps the others from being read';
+COMMENT ON COLUMN analyst.rejections.seq IS 'its place in the log of its domain: 1, 2, 3 and so on';
+COMMENT ON COLUMN analyst.rejections.event_id IS 'id of the event, as webhooks get it';
+COMMENT ON COLUMN analyst.rejections.at IS 'when it happened';
+COMMENT ON COLUMN analyst.rejections.queue_id IS 'the queue';
+COMMENT ON COLUMN analyst.rejections.queue_name IS 'its name at that time';
+COMMENT ON COLUMN analyst.rejections.queue_type IS 'offline, inbound, ivr, preview, progressive, predictive, chat or task';
+COMMENT ON COLUMN analyst.rejections.code IS 'queue_full, queue_disabled, calendar_closed or dnc';
+COMMENT ON COLUMN analyst.rejections.channel IS 'call, chat or task';
+COMMENT ON COLUMN analyst.rejections.destination IS 'address of the subscriber: the number dialled, the number of the caller, the contact of a chat; null for a task without one';
+COMMENT ON COLUMN analyst.rejections.member_name IS 'name of the subscriber; null when not known';
+COMMENT ON COLUMN analyst.rejections.member_id IS 'the record of the subscriber on a list; null when on none';
+
+COMMENT ON VIEW analyst.agents IS 'one row for each agent, deleted ones too. Key: domain_id, agent_id';
+COMMENT ON COLUMN analyst.agents.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.agents.agent_id IS 'the agent';
+COMMENT ON COLUMN analyst.agents.name IS 'name of the agent now';
+COMMENT ON COLUMN analyst.agents.agent_ref IS 'name of the agent in a switch; null when no switch knows him';
+COMMENT ON COLUMN analyst.agents.removed IS 'whether he was deleted';
+
+COMMENT ON VIEW analyst.queues IS 'one row for each queue, deleted ones too. Key: domain_id, queue_id';
+COMMENT ON COLUMN analyst.queues.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.queues.queue_id IS 'the queue';
+COMMENT ON COLUMN analyst.queues.name IS 'name of the queue now';
+COMMENT ON COLUMN analyst.queues.type IS 'offline, inbound, ivr, preview, progressive, predictive, chat or task';
+COMMENT ON COLUMN analyst.queues.removed IS 'whether it was deleted';
+
+COMMENT ON VIEW analyst.tries IS 'one row for each request to a webhook, without what it answered. Key: domain_id, endpoint_id, seq, number, started_at. Time: started_at';
+COMMENT ON COLUMN analyst.tries.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.tries.started_at IS 'when it was sent; days of it are tables of their own';
+COMMENT ON COLUMN analyst.tries.endpoint_id IS 'the endpoint';
+COMMENT ON COLUMN analyst.tries.seq IS 'place of the event in the log';
+COMMENT ON COLUMN analyst.tries.event_id IS 'id of the event, as webhooks get it';
+COMMENT ON COLUMN analyst.tries.event_type IS 'type of the event';
+COMMENT ON COLUMN analyst.tries.attempt_id IS 'the attempt of the event; null when it has none';
+COMMENT ON COLUMN analyst.tries.number IS '1 for the first try, 2 for the second and so on';
+COMMENT ON COLUMN analyst.tries.manual IS 'whether somebody asked for it, outside the schedule';
+COMMENT ON COLUMN analyst.tries.outcome IS 'what became of the request, such as delivered, timeout or upstream (5xx)';
+COMMENT ON COLUMN analyst.tries.state IS 'what became of the delivery by it: delivered, retrying, refused or exhausted';
+COMMENT ON COLUMN analyst.tries.duration_us IS 'how long it took, in microseconds';
+COMMENT ON COLUMN analyst.tries.first_byte_us IS 'until the first byte of the answer, in microseconds; null without one';
+COMMENT ON COLUMN analyst.tries.status IS 'HTTP status of the answer; null without one';
+COMMENT ON COLUMN analyst.tries.next_at IS 'when the next try is due; null when there is none';
+
+COMMENT ON VIEW analyst.list_progress IS 'one row for each list of an outbound queue, as it is now. Key: domain_id, queue_id';
+COMMENT ON COLUMN analyst.list_progress.domain_id IS 'the tenant';
+COMMENT ON COLUMN analyst.list_progress.queue_id IS 'the queue';
+COMMENT ON COLUMN analyst.list_progress.members IS 'how many are on it';
+COMMENT ON COLUMN analyst.list_progress.tried IS 'members with at least one attempt';
+COMMENT ON COLUMN analyst.list_progress.penetration IS 'list penetration: tried / members';
+COMMENT ON COLUMN analyst.list_progress.stopped IS 'members who are not tried any more';
+
+COMMENT ON VIEW analyst.queue_intervals IS 'one row for each queue and interval, in the time zone of the session: grain 15m over the last 7 days, 1h over 35, 1d over 400; name a grain. Key: grain, domain_id, queue_id, interval_start. Time: interval_start. The function of the same name takes any bounds, intervals and zone';
+COMMENT ON VIEW analyst.agent_intervals IS 'one row for each agent and interval, in the time zone of the session: grain 15m over the last 7 days, 1h over 35, 1d over 400; name a grain. Key: grain, domain_id, agent_id, interval_start. Time: interval_start. The function of the same name takes any bounds, intervals and zone';
+
+-- +goose Down
+-- What a column means is no less true of the one that was there before.
+SELECT 1;
