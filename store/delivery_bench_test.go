@@ -15,9 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/dispatcher/dispatchertest"
 	"github.com/offhook/offhook/queue"
@@ -85,8 +82,7 @@ func benchConfig() dispatcher.Config {
 
 // BenchmarkDeliver sends a stored log to one and to five endpoints, beside a
 // bare POST loop against the same receiver. ratio is deliveries a second over
-// the loop's requests a second; statements are counted by Postgres's own trace
-// of the pool.
+// the loop's requests a second; statements are those of the pool.
 func BenchmarkDeliver(b *testing.B) {
 	for _, endpoints := range []int{1, 5} {
 		b.Run(fmt.Sprintf("endpoints=%d", endpoints), func(b *testing.B) {
@@ -108,11 +104,11 @@ func median(v []float64) float64 {
 }
 
 func deliverOnce(b *testing.B, endpoints, events int) (rate, ratio, sql float64) {
-	pool, traced := tracedPool(b)
-	d := newDelivery(b, pool)
+	pool := storetest.New(b) // with the session settings of serve
+	st, d := store.New(pool), newDelivery(b, pool)
 	receiver := newCounter(b)
 	now := time.Now()
-	if err := store.New(pool).EnsurePartitions(b.Context(), now, 1); err != nil {
+	if err := st.EnsurePartitions(b.Context(), now, 1); err != nil {
 		b.Fatal(err)
 	}
 	var batch []queue.Event
@@ -136,7 +132,7 @@ func deliverOnce(b *testing.B, endpoints, events int) (rate, ratio, sql float64)
 	disp := dispatcher.New(d, benchConfig())
 	ctx, cancel := context.WithCancel(b.Context())
 	ended := make(chan error, 1)
-	traced.Store(0)
+	statements := st.Statements()
 	began := time.Now()
 	go func() { ended <- disp.Run(ctx) }()
 	<-receiver.done
@@ -145,44 +141,8 @@ func deliverOnce(b *testing.B, endpoints, events int) (rate, ratio, sql float64)
 	if err := <-ended; err != nil {
 		b.Fatal(err)
 	}
-	count := traced.Load()
+	statements = st.Statements() - statements
 	after := receiver.yardstick(b, body.AppendJSON(nil), 40_000)
 	rate = float64(total) / took.Seconds()
-	return rate, rate / ((before + after) / 2), float64(count) / float64(total)
+	return rate, rate / ((before + after) / 2), float64(statements) / float64(total)
 }
-
-// tracedPool returns a pool that counts statements.
-func tracedPool(b testing.TB) (*pgxpool.Pool, *atomic.Int64) {
-	cfg, err := pgxpool.ParseConfig(storetest.URL(b))
-	if err != nil {
-		b.Fatal(err)
-	}
-	tracer := &statementCounter{}
-	cfg.ConnConfig.Tracer = tracer
-	pool, err := pgxpool.NewWithConfig(b.Context(), cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(pool.Close)
-	return pool, &tracer.n
-}
-
-// statementCounter counts single statements and those of batches.
-type statementCounter struct{ n atomic.Int64 }
-
-func (c *statementCounter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
-	c.n.Add(1)
-	return ctx
-}
-
-func (c *statementCounter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-func (c *statementCounter) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
-	return ctx
-}
-
-func (c *statementCounter) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {
-	c.n.Add(1)
-}
-
-func (c *statementCounter) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
