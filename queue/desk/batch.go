@@ -33,7 +33,7 @@ func (d *Desk) transact(ctx context.Context, batch []*request, try int) error {
 		if err := d.load(ctx); err != nil {
 			return err
 		}
-	} else if commands == 0 && len(batch) > 0 && !d.due(d.cfg.Now()) {
+	} else if now := d.cfg.Now(); commands == 0 && len(batch) > 0 && !d.due(now) && now.Sub(d.caughtUp) < pollEvery {
 		return nil // only looks at the engine
 	}
 	if err := d.reserve(ctx, 2*commands); err != nil {
@@ -55,7 +55,7 @@ func (d *Desk) transact(ctx context.Context, batch []*request, try int) error {
 	if err != nil {
 		return err
 	}
-	d.head = w.head
+	d.head, d.caughtUp = w.head, d.cfg.Now()
 	if d.cfg.Lists != nil {
 		d.refills.touch(w.records, w.head.Version)
 		d.refills.prune(batch)

@@ -39,7 +39,8 @@ const (
 	// updateTimeout bounds one transaction.
 	updateTimeout = 15 * time.Second
 	// pollEvery is how often an idle desk looks for what other replicas did, so
-	// that the deadlines which a dead replica left behind are carried out.
+	// that the deadlines which a dead replica left behind are carried out. What a
+	// look at the engine sees is no older.
 	pollEvery = 2 * time.Second
 	// reloadEvery is the pause between attempts to reach a lost log.
 	reloadEvery = 250 * time.Millisecond
@@ -85,8 +86,10 @@ type Desk struct {
 	engine *queue.Engine // nil = to be loaded
 	head   Head
 	now    time.Time // the last instant that was stepped; time never goes back
-	ids    int64     // next fresh id
-	idsEnd int64     // first id that is not ours
+	// caughtUp is when the engine was last brought in step with the log.
+	caughtUp time.Time
+	ids      int64 // next fresh id
+	idsEnd   int64 // first id that is not ours
 
 	refills refills
 }
@@ -267,7 +270,7 @@ func (d *Desk) pause() time.Duration {
 
 // serve carries out one batch and answers it. An empty batch catches up with
 // other replicas and carries out what is due; one of looks at the engine alone
-// does so only when something is due, so that many looks hold no deadline up.
+// does so only when it is time to, so that many looks hold nothing up.
 func (d *Desk) serve(ctx context.Context, batch []*request) {
 	// A commit that is under way is not cut off by the stop of the program.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), updateTimeout)

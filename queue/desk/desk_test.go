@@ -85,18 +85,26 @@ func TestDeadlinesAreCarriedOutOnTime(t *testing.T) {
 	})
 }
 
+// runningAhead is running with a clock that can be set ahead of that of the
+// desk's timers, which then have not run out.
+func runningAhead(log desk.Log) (d *desk.Desk, ahead *atomic.Int64, stop func()) {
+	ahead = &atomic.Int64{}
+	d = desk.New(log, desk.Config{
+		Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, Logger: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = d.Run(ctx) })
+	return d, ahead, func() { cancel(); wg.Wait() }
+}
+
 // Looks that come one after the other leave the desk no time to be idle. What is
 // due is carried out before them.
 func TestLooksHoldNoDeadlineUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var ahead atomic.Int64 // of the clock that the desk has for timers
-		d := desk.New(desktest.NewMemory(), desk.Config{
-			Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }, Logger: slog.New(slog.DiscardHandler),
-		})
-		ctx, cancel := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() { _ = d.Run(ctx) })
+		d, ahead, stop := runningAhead(desktest.NewMemory())
+		defer stop()
 		number, open := "+12025550101", -1
 		mustDo(t, d, queue.Join{QueueID: salesQueue(t, d), Destination: &number}) // max_wait 60 s
 		for _, at := range []struct {
@@ -111,8 +119,30 @@ func TestLooksHoldNoDeadlineUp(t *testing.T) {
 				t.Errorf("after %v %d attempts are open, want %d", at.passed, open, at.open)
 			}
 		}
-		cancel()
-		wg.Wait()
+	})
+}
+
+// Nor do they keep from a desk what another replica has done.
+func TestLooksCatchUp(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		log := desktest.NewMemory()
+		d, ahead, stop := runningAhead(log)
+		defer stop()
+		seen := func() (queues int) {
+			if err := d.Read(t.Context(), func(e *queue.Engine) { queues = len(e.Queues()) }); err != nil {
+				t.Fatal(err)
+			}
+			return queues
+		}
+		seen()
+		other, stopOther := running(log)
+		salesQueue(t, other)
+		stopOther()
+		ahead.Store(int64(3 * time.Second))
+		if n := seen(); n != 1 {
+			t.Errorf("three seconds later %d queues are seen, want that of the other replica", n)
+		}
 	})
 }
 
