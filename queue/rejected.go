@@ -14,8 +14,8 @@ import (
 type JoinRejectedData struct {
 	Code    Code    `json:"code"` // as the refusal says it: one of doorCodes
 	Channel Channel `json:"channel"`
-	// Destination is null when the member's numbers were not looked at one by one,
-	// or for a task without an address.
+	// Destination is null when none of a member's numbers was picked, or for a task
+	// without an address.
 	Destination     *string `json:"destination"`
 	MemberName      *string `json:"member_name"`       // null when not known
 	MemberID        *int64  `json:"member_id"`         // null when he is on no list
@@ -96,7 +96,7 @@ func (s *step) queueEvent(q *queueState, ev Event) Event {
 var joinRejectedFields = object{
 	{"code", oneOf("why, as the refusal says it", doorCodes...)},
 	{"channel", oneOf("medium of the attempt that there would have been", Channels[:]...)},
-	{"destination", nullable("string", "the subscriber's address; null when all numbers of a member were refused, or for a task without one")},
+	{"destination", nullable("string", "the subscriber's address; null when none of a member's numbers was picked, or for a task without one")},
 	{"member_name", nullable("string", "the subscriber's name")},
 	{"member_id", identifier("the subscriber's record, when he is listed")},
 	{"member_channel_id", nullable("string", "the member leg, if whoever asked has named it")},

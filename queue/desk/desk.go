@@ -177,10 +177,7 @@ func (d *Desk) submit(ctx context.Context, r *request) error {
 	d.mu.Lock()
 	d.pending = append(d.pending, r)
 	d.mu.Unlock()
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+	d.rouse()
 	select {
 	case <-r.done:
 		return nil
@@ -193,6 +190,14 @@ func (d *Desk) submit(ctx context.Context, r *request) error {
 		default:
 			return ErrStopped
 		}
+	}
+}
+
+// rouse says that something is pending.
+func (d *Desk) rouse() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
 	}
 }
 
@@ -248,9 +253,11 @@ func (d *Desk) Run(ctx context.Context) error {
 			d.startRefill(ctx)
 			continue
 		}
-		for batch = append(batch, d.take()...); (len(batch) > 0 || idle) && ctx.Err() == nil; batch = d.take() {
+		if batch = append(batch, d.take()...); (len(batch) > 0 || idle) && ctx.Err() == nil {
 			d.serve(ctx, batch)
-			idle = false
+		}
+		if d.Pending() > 0 { // next in turn, with the hoppers and the end of the program
+			d.rouse()
 		}
 		timer.Reset(d.pause())
 	}

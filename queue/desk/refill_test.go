@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -293,4 +295,48 @@ func TestClosedZonesAreNotRead(t *testing.T) {
 			t.Errorf("dialled %v", d.dials)
 		}
 	})
+}
+
+// TestCommandsHoldNoRefillUp: as long as commands come one after the other the
+// desk fills hoppers between them.
+func TestCommandsHoldNoRefillUp(t *testing.T) {
+	t.Parallel()
+	log := desktest.NewMemory()
+	lists := &slowLists{Lists: log}
+	const most = 20_000
+	ctx, cancel := context.WithCancel(context.Background())
+	var d *desk.Desk
+	var q int64
+	var running sync.WaitGroup
+	var busy atomic.Bool
+	commits, over := 0, make(chan struct{})
+	d = desk.New(log, desk.Config{
+		Now: time.Now, Logger: slog.New(slog.DiscardHandler), Lists: lists,
+		OnCommit: func([]queue.Event, desk.Head) {
+			if !busy.Load() {
+				return
+			}
+			if commits++; commits == most || lists.count() > 0 {
+				busy.Store(false)
+				close(over)
+				return
+			}
+			d.Refill(q)
+			running.Go(func() { _, _ = d.Do(ctx, queue.Tick{}) })
+			for d.Pending() == 0 { // the next batch is there before this one is answered
+				runtime.Gosched()
+			}
+		},
+	})
+	running.Go(func() { _ = d.Run(ctx) })
+	q = mustDo(t, d, queue.SaveQueue{Queue: queue.DefaultQueue(0, "list", queue.IVR)}).Changed[0].(*queue.Queue).ID
+	log.AddMembers(&queue.Member{ID: 1, QueueID: q, Numbers: []queue.Number{{Number: "+1"}}, ReadyAt: time.Now().Add(-time.Minute)})
+	busy.Store(true)
+	mustDo(t, d, queue.Tick{})
+	<-over
+	if commits == most {
+		t.Errorf("nobody was asked for in %d batches", commits)
+	}
+	cancel()
+	running.Wait()
 }
