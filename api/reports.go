@@ -54,7 +54,7 @@ type SwitchReport struct {
 	OfferNo        int    `json:"offer_no"`
 
 	Reason       string       `json:"reason" doc:"missed: why. ended: transfer_blind or transfer_attended when the leg went on elsewhere. transferred: transfer_attended, else it was blind. agent_status: what goes with the status."`
-	ResultReason queue.Reason `json:"result_reason" doc:"left: the fine result."`
+	ResultReason queue.Reason `json:"result_reason" doc:"left: why, such as max_wait, no_agents, key_exit or withdrawn; empty = he hung up. A word that is not known is refused."`
 	Cause        queue.Cause  `json:"cause" doc:"Why the leg ended, by its FreeSWITCH name, such as USER_BUSY."`
 	SIPCode      int          `json:"sip_code"`
 	AMDResult    string       `json:"amd_result" doc:"HUMAN, MACHINE (MASHINE is understood), NOTSURE, CANCEL, or a detector's own label."`
