@@ -72,6 +72,8 @@ type Config struct {
 	// Patience is how long an operation may take before its caller is told that
 	// nobody knows; 0 = 10 s. Postgres answers in milliseconds or not at all.
 	Patience time.Duration
+	// RateLimit is for each API key; the zero value is none.
+	RateLimit RateLimit
 }
 
 // handler is the API: what its operations share.
@@ -81,6 +83,7 @@ type handler struct {
 	router  chi.Router
 	streams chan struct{} // holds one value for each that is open
 	keys    *keyring
+	limits  *limiter
 	metrics httpMetrics
 	tasks   *taskRunner
 	// settings makes a change of one queue's or agent's settings, which reads
@@ -114,6 +117,7 @@ func New(cfg Config) *API {
 		cfg:     cfg,
 		keys:    &keyring{store: cfg.Store, now: cfg.Now, keys: map[[32]byte]heldKey{}},
 		metrics: newHTTPMetrics(cfg.Metrics),
+		limits:  newLimiter(cfg.RateLimit),
 	}
 	h.router, h.streams = router, make(chan struct{}, maxStreams)
 	h.tasks = newTaskRunner(cfg, h.taskKinds())

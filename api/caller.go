@@ -106,6 +106,9 @@ func (h *handler) authorize(ctx huma.Context, next func(huma.Context)) {
 		return
 	}
 	c, p := h.identify(ctx.Context(), ctx.Header("Authorization"))
+	if p == nil {
+		p = h.limited(c)
+	}
 	if p == nil && !c.role.Includes(need) {
 		p = problem(CodeForbidden, "This needs the role "+string(need)+"; the key has the role "+string(c.role)+".")
 	}

@@ -29,6 +29,7 @@ const (
 	CodeTooLarge         Code = "too_large"
 	CodeMediaType        Code = "unsupported_media_type"
 	CodeInternal         Code = "internal"
+	CodeRateLimited      Code = "rate_limited"
 	CodeUnavailable      Code = "unavailable"
 )
 
@@ -71,6 +72,7 @@ var meanings = map[Code]meaning{
 	CodeTooLarge:              {http.StatusRequestEntityTooLarge, "The body is too large"},
 	CodeMediaType:             {http.StatusUnsupportedMediaType, "The body must be application/json"},
 	queue.CodeInvalid:         {http.StatusUnprocessableEntity, "The request cannot be carried out as it stands"},
+	CodeRateLimited:           {http.StatusTooManyRequests, "This API key makes too many requests"},
 	CodeInternal:              {http.StatusInternalServerError, "Something went wrong here"},
 	CodeUnavailable:           {http.StatusServiceUnavailable, "This cannot be stored or read right now"},
 }

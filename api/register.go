@@ -99,7 +99,7 @@ func register[I, O any](h *handler, op operation, f func(context.Context, caller
 func (op operation) errors(input reflect.Type) []int {
 	list := []int{http.StatusServiceUnavailable}
 	if op.role != "" {
-		list = append(list, http.StatusUnauthorized, http.StatusForbidden)
+		list = append(list, http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests)
 	}
 	_, body := input.FieldByName("Body")
 	_, raw := input.FieldByName("RawBody")

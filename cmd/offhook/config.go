@@ -48,10 +48,17 @@ type Config struct {
 	URL    string `split_words:"true" desc:"Server that the clients of the command line (queues, events, endpoints, replay …) talk to, as http://host:8080. Unset means http://127.0.0.1:8080."`
 	APIKey string `split_words:"true" secret:"true" desc:"Key that they show it; it needs the role that the work asks for, operator for replay."`
 
+	API      APIConfig
 	Webhook  WebhookConfig
 	Retain   RetainConfig
 	Receive  ReceiveConfig
 	Asterisk asterisk.Config
+}
+
+// APIConfig bounds what one API key may ask of one server.
+type APIConfig struct {
+	Rate  int `split_words:"true" default:"2000" desc:"Requests a second that one API key may make to this server; more are answered 429. 0 means no limit. Health, metrics and documentation need no key and have none."`
+	Burst int `split_words:"true" default:"10000" desc:"Requests that one API key may make at once after a rest."`
 }
 
 // WebhookConfig says which targets webhooks may have beyond the default: https
@@ -123,6 +130,10 @@ func (c *Config) Validate() error {
 		return errors.New("OFFHOOK_LISTEN must not be empty")
 	case c.LogFormat != "auto" && c.LogFormat != "text" && c.LogFormat != "json":
 		return errors.New("OFFHOOK_LOG_FORMAT is auto, text or json")
+	case c.API.Rate < 0 || c.API.Rate > 1_000_000:
+		return errors.New("OFFHOOK_API_RATE must be from 0 to 1000000")
+	case c.API.Burst < 1:
+		return errors.New("OFFHOOK_API_BURST must be at least 1")
 	case c.Retain.Tries < 24*time.Hour:
 		return errors.New("OFFHOOK_RETAIN_TRIES must be at least 24h")
 	case c.Retain.Events < 24*time.Hour:

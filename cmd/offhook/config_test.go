@@ -65,6 +65,8 @@ func TestValidateNamesTheSetting(t *testing.T) {
 	for env, want := range map[string]string{
 		"OFFHOOK_DATABASE_MAX_CONNS=1":              "OFFHOOK_DATABASE_MAX_CONNS",
 		"OFFHOOK_LISTEN=":                           "OFFHOOK_LISTEN",
+		"OFFHOOK_API_RATE=-1":                       "OFFHOOK_API_RATE",
+		"OFFHOOK_API_BURST=0":                       "OFFHOOK_API_BURST",
 		"OFFHOOK_RETAIN_TRIES=soon":                 "OFFHOOK_RETAIN_TRIES",
 		"OFFHOOK_LOG_FORMAT=xml":                    "OFFHOOK_LOG_FORMAT",
 		"OFFHOOK_LOG_LEVEL=loud":                    "OFFHOOK_LOG_LEVEL",

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/offhook/offhook/api"
 	"github.com/offhook/offhook/dispatcher"
 	"github.com/offhook/offhook/store"
 	"github.com/offhook/offhook/store/localpg"
@@ -91,7 +92,7 @@ func serve(cmd *cobra.Command, dev bool, role string) error {
 	}
 	sys, err := newSystem(ctx, systemConfig{
 		role: cfg.Role, instance: cfg.instance(), drain: time.Duration(cfg.DrainSec) * time.Second,
-		db: db, ring: ring, guard: guard, resolver: cfg.Webhook.resolver(), retain: cfg.Retain, listener: listener, logger: logger,
+		db: db, ring: ring, guard: guard, resolver: cfg.Webhook.resolver(), retain: cfg.Retain, rate: api.RateLimit{PerSecond: cfg.API.Rate, Burst: cfg.API.Burst}, listener: listener, logger: logger,
 		adapters: func(s *system) []func(context.Context) error { return switches(cfg, s) },
 	})
 	if err != nil {

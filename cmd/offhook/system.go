@@ -29,6 +29,7 @@ type systemConfig struct {
 	guard    dispatcher.GuardConfig
 	resolver dispatcher.Resolver // nil = the system's
 	retain   RetainConfig
+	rate     api.RateLimit // the zero value is none
 	listener net.Listener
 	logger   *slog.Logger
 	// onCommit, if set, sees the events of every commit, in order. It must not
@@ -75,6 +76,7 @@ func newSystem(ctx context.Context, cfg systemConfig) (*system, error) {
 	s.server = &api.Server{Listener: cfg.listener, Logger: cfg.logger, Handler: s.handler(api.Config{
 		Store: cfg.db.Store, Delivery: s.delivery, Guard: cfg.guard, Desk: s.desks.of, Dispatcher: s.dispatcher,
 		Metrics: metrics, Checks: s.checks(), Logger: cfg.logger, Now: time.Now, Version: version,
+		RateLimit: cfg.rate,
 	})}
 	return s, nil
 }
