@@ -96,7 +96,7 @@ type AttemptPath struct {
 func (h *handler) attemptRoutes() {
 	register(h, operation{
 		method: http.MethodGet, path: "/v1/attempts", id: "listAttempts", tag: tagAttempts, role: store.RoleAnalyst,
-		summary: "List attempts", doc: "Open and finished ones, the youngest first.",
+		summary: "List attempts", doc: "Open and finished ones, by the time at which they joined, the youngest first." + shortPages,
 	}, h.listAttempts)
 	register(h, operation{
 		method: http.MethodGet, path: "/v1/attempts/{id}", id: "readAttempt", tag: tagAttempts, role: store.RoleAnalyst,
@@ -118,22 +118,30 @@ func (h *handler) listAttempts(ctx context.Context, c caller, in *struct {
 	Since   time.Time `query:"since" doc:"Only attempts that joined at or after this."`
 	Until   time.Time `query:"until" doc:"Only attempts that joined before this."`
 }) (*listOut[Attempt], error) {
-	before, err := decodeCursor(in.Cursor, "t", 1)
+	place, err := decodeCursor(in.Cursor, "ta", 2)
 	if err != nil {
 		return nil, err
 	}
-	found, err := h.cfg.Store.Attempts(ctx, c.domain, store.AttemptFilter{
+	f := store.AttemptFilter{
 		Open: in.Open == "true", Finished: in.Open == "false",
 		QueueID: in.QueueID, AgentID: in.AgentID, Result: queue.CCResult(in.Result),
-		Since: in.Since, Until: in.Until, Before: before[0], Limit: in.Limit + 1,
-	})
+		Since: in.Since, Until: in.Until, Limit: in.Limit + 1,
+	}
+	if place[1] != 0 {
+		f.Before = store.AttemptPlace{JoinedAt: time.UnixMicro(place[0]), ID: place[1]}
+	}
+	found, next, err := h.cfg.Store.Attempts(ctx, c.domain, f)
 	if err != nil {
 		return nil, err
 	}
-	out := &listOut[Attempt]{Body: list[Attempt]{Data: []Attempt{}}}
 	if len(found) > in.Limit {
 		found = found[:in.Limit]
-		out.Body.NextCursor = encodeCursor("t", found[len(found)-1].ID)
+		last := found[in.Limit-1]
+		next = &store.AttemptPlace{JoinedAt: last.JoinedAt, ID: last.ID}
+	}
+	out := &listOut[Attempt]{Body: list[Attempt]{Data: []Attempt{}}}
+	if next != nil {
+		out.Body.NextCursor = encodeCursor("ta", next.JoinedAt.UnixMicro(), next.ID)
 	}
 	for _, a := range found {
 		out.Body.Data = append(out.Body.Data, viewAttempt(a))

@@ -207,7 +207,7 @@ func (h *handler) auditRoutes() {
 		method: http.MethodGet, path: "/v1/audit", id: "listAudit", tag: tagAdmin, role: store.RoleAdmin,
 		summary: "See who changed what",
 		doc: "The latest first. Every change by a key or on the command line is here, from the same transaction that made it. " +
-			"Secrets are never shown, nor are the variables of attempts. What switches report is not here but on the log of events.",
+			"Secrets are never shown, nor are the variables of attempts. What switches report is not here but on the log of events." + shortPages,
 	}, h.listAudit)
 }
 
@@ -233,15 +233,17 @@ func (h *handler) listAudit(ctx context.Context, c caller, in *struct {
 	if place[1] != 0 {
 		f.Before = store.AuditCursor{At: time.UnixMicro(place[0]), ID: place[1]}
 	}
-	found, err := h.cfg.Store.Audit(ctx, c.domain, f)
+	found, next, err := h.cfg.Store.Audit(ctx, c.domain, f)
 	if err != nil {
 		return nil, err
 	}
 	out := &listOut[AuditEntry]{list[AuditEntry]{Data: []AuditEntry{}}}
 	if len(found) > in.Limit {
 		found = found[:in.Limit]
-		last := &found[in.Limit-1]
-		out.Body.NextCursor = encodeCursor("au", last.At.UnixMicro(), last.ID)
+		next = &store.AuditCursor{At: found[in.Limit-1].At, ID: found[in.Limit-1].ID}
+	}
+	if next != nil {
+		out.Body.NextCursor = encodeCursor("au", next.At.UnixMicro(), next.ID)
 	}
 	for i := range found {
 		e := &found[i]

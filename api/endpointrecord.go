@@ -29,7 +29,7 @@ type EndpointDelivery struct {
 
 // EndpointStats says how an endpoint fares.
 type EndpointStats struct {
-	Since    *string                      `json:"since" format:"date-time" doc:"The tries from here on are counted. Later than asked for when there are more than 20,000 since: then complete is false."`
+	Since    *string                      `json:"since" format:"date-time" doc:"The tries from here on are counted. Later than asked for when there are more than 10,000 since: then complete is false."`
 	Until    *string                      `json:"until" format:"date-time"`
 	Complete bool                         `json:"complete"`
 	Tries    map[dispatcher.Outcome]int64 `json:"tries" doc:"How many ended with which outcome."`
@@ -64,13 +64,13 @@ type RecordQuery struct {
 }
 
 // Why pages of these lists may be short.
-const shortPages = " Newest first. With a filter that few pass a page may hold fewer than limit, even none, while next_cursor is there: read on."
+const shortPages = " With a filter that few pass a page may hold fewer than limit, even none, while next_cursor is there: read on."
 
 func (h *handler) recordRoutes(op func(method, path, id, summary, doc string) operation) {
 	register(h, op(http.MethodGet, "/{id}/deliveries", "listDeliveriesOfEndpoint", "See what was delivered, and what was not",
-		"Each event at its last try."+shortPages), h.listDeliveriesOfEndpoint)
+		"Each event at its last try, the newest first."+shortPages), h.listDeliveriesOfEndpoint)
 	register(h, op(http.MethodGet, "/{id}/tries", "listTriesOfEndpoint", "See every request",
-		"Also those that were made by hand, and the records that say why none was made."+shortPages), h.listTriesOfEndpoint)
+		"The newest first; also those that were made by hand, and the records that say why none was made."+shortPages), h.listTriesOfEndpoint)
 	register(h, op(http.MethodGet, "/{id}/stats", "readEndpointStats", "See how it fares",
 		"Tries by outcome and their durations over the last day, or from since to until; and what is still to come."), h.readEndpointStats)
 	register(h, operation{

@@ -48,8 +48,9 @@ func (h *handler) eventRoutes() {
 	list := operation{
 		method: http.MethodGet, path: "/v1/events", id: "listEvents", tag: tagEvents, role: store.RoleAnalyst,
 		summary: "Read events, or follow them",
-		doc: "In the order of the log. `next_cursor` is always there: keep it, and ask again with it for what came since; " +
-			"an empty `data` is the end for now. So this list is also the feed of consumers without a URL.",
+		doc: "In the order of the log. `next_cursor` is always there: keep it, and ask again with it for what came since. " +
+			"`more` says whether there is more to look at right now; with a filter that few pass a page may hold fewer than limit, even none, while it is true. " +
+			"So this list is also the feed of consumers without a URL.",
 	}
 	register(h, list, h.listEvents)
 	one := operation{
@@ -70,9 +71,10 @@ func (h *handler) describeEvents(list, one operation) {
 		Type: huma.TypeObject, AdditionalProperties: true,
 		Description: "An event. /v1/event-types has the schema of each type.",
 	}
-	page := &huma.Schema{Type: huma.TypeObject, Required: []string{"data", "next_cursor"}, Properties: map[string]*huma.Schema{
+	page := &huma.Schema{Type: huma.TypeObject, Required: []string{"data", "next_cursor", "more"}, Properties: map[string]*huma.Schema{
 		"data":        {Type: huma.TypeArray, Items: event},
 		"next_cursor": {Type: huma.TypeString, Description: "Always there."},
+		"more":        {Type: huma.TypeBoolean, Description: "Read on at once; false at the end of the log as it is now."},
 	}}
 	for op, schema := range map[*operation]*huma.Schema{&list: page, &one: event} {
 		answer := operationAt(h.huma.OpenAPI(), op.method, op.path).Responses["200"]
@@ -129,20 +131,19 @@ func (h *handler) listEvents(ctx context.Context, c caller, in *struct {
 		return nil, err
 	}
 	filter.Limit = in.Limit
-	events, next, err := h.cfg.Store.ListEvents(ctx, c.domain, filter)
+	page, err := h.cfg.Store.ListEvents(ctx, c.domain, filter)
 	if err != nil {
 		return nil, err
 	}
 	body := []byte(`{"data":[`)
-	for i := range events {
+	for i := range page.Events {
 		if i > 0 {
 			body = append(body, ',')
 		}
-		body = events[i].AppendJSON(body)
+		body = page.Events[i].AppendJSON(body)
 	}
-	body = append(body, `],"next_cursor":"`...)
-	body = append(body, eventCursor(next)...)
-	return &rawOut{"application/json", append(body, '"', '}')}, nil
+	body = fmt.Appendf(body, `],"next_cursor":%q,"more":%t}`, eventCursor(page.Next), page.More)
+	return &rawOut{"application/json", body}, nil
 }
 
 func micros(t time.Time) int64 {

@@ -93,17 +93,17 @@ func (h *handler) exportTo(s *streamed, c caller, filter store.EventFilter, end 
 		if s.over() {
 			return fmt.Errorf("stopped before its end: %w", context.Canceled)
 		}
-		events, next, err := h.cfg.Store.ListEvents(s.ctx, c.domain, filter)
+		page, err := h.cfg.Store.ListEvents(s.ctx, c.domain, filter)
 		if err != nil {
 			return err
 		}
-		more = len(events) == filter.Limit && next.Seq < end
-		filter.After = next
-		for i := range events {
-			if events[i].Seq > end {
+		more = page.More && page.Next.Seq < end
+		filter.After = page.Next
+		for i := range page.Events {
+			if page.Events[i].Seq > end {
 				break
 			}
-			if err := x.write(&buf, &events[i]); err != nil {
+			if err := x.write(&buf, &page.Events[i]); err != nil {
 				return err
 			}
 		}

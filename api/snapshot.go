@@ -28,7 +28,7 @@ type Snapshot struct {
 type SnapshotQueue struct {
 	Queue        queue.QueueRef   `json:"queue"`
 	AgentsOnline int              `json:"agents_online" doc:"Those who serve it."`
-	AHTSec       *float64         `json:"aht_sec" doc:"How long conversation and processing took on average, among its last 100 attempts; null when none of them had an agent."`
+	AHTSec       *float64         `json:"aht_sec" doc:"How long conversation and processing took on average, among its last 100 attempts of the last seven days; null when none of them had an agent, and while nobody waits."`
 	Waiting      []SnapshotMember `json:"waiting" doc:"In the order in which they stand."`
 	Dialer       *SnapshotDialer  `json:"dialer" doc:"Null in queues that do not dial ahead of their agents."`
 }
@@ -103,14 +103,8 @@ func (h *handler) readSnapshot(ctx context.Context, c caller, in *struct {
 	if !known {
 		return nil, invalid("?queue_id", "there is no such queue")
 	}
-	for i := range out.Queues {
-		q := &out.Queues[i]
-		if line := lines[q.Queue.ID]; len(line) > 0 {
-			if q.AHTSec, err = h.handleTime(ctx, c, q.Queue.ID); err != nil {
-				return nil, err
-			}
-			q.Waiting = viewLine(line, q, now)
-		}
+	if err := h.viewLines(ctx, c, &out, lines, now); err != nil {
+		return nil, err
 	}
 	return &struct{ Body Snapshot }{out}, nil
 }
@@ -174,27 +168,36 @@ func viewLine(line []*queue.Attempt, q *SnapshotQueue, now time.Time) []Snapshot
 }
 
 // ahtOver is how many of the last attempts of a queue its handle time is taken
-// from.
-const ahtOver = 100
+// from, if they joined within ahtWithin.
+const (
+	ahtOver   = 100
+	ahtWithin = 7 * 24 * time.Hour
+)
 
-// handleTime is the mean of talk and wrap-up (figures.md 1, AHT) over those of
-// the queue's last attempts that had an agent; nil for none.
-func (h *handler) handleTime(ctx context.Context, c caller, queueID int64) (*float64, error) {
-	last, err := h.cfg.Store.Attempts(ctx, c.domain, store.AttemptFilter{Finished: true, QueueID: queueID, Limit: ahtOver})
-	if err != nil {
-		return nil, err
-	}
-	var sum time.Duration
-	n := 0
-	for _, a := range last {
-		if !a.BridgedAt.IsZero() {
-			sum += a.LeavingAt.Sub(a.BridgedAt)
-			n++
+// viewLines shows those who wait, in the queues where somebody does.
+func (h *handler) viewLines(ctx context.Context, c caller, out *Snapshot, lines map[int64][]*queue.Attempt, now time.Time) error {
+	var busy []int64
+	for id, line := range lines {
+		if len(line) > 0 {
+			busy = append(busy, id)
 		}
 	}
-	if n == 0 {
-		return nil, nil
+	if len(busy) == 0 {
+		return nil
 	}
-	mean := (sum / time.Duration(n)).Round(time.Millisecond).Seconds()
-	return &mean, nil
+	times, err := h.cfg.Store.HandleTimes(ctx, c.domain, busy, now.Add(-ahtWithin), ahtOver)
+	if err != nil {
+		return err
+	}
+	for i := range out.Queues {
+		q := &out.Queues[i]
+		if t, ok := times[q.Queue.ID]; ok {
+			mean := t.Seconds()
+			q.AHTSec = &mean
+		}
+		if line := lines[q.Queue.ID]; len(line) > 0 {
+			q.Waiting = viewLine(line, q, now)
+		}
+	}
+	return nil
 }

@@ -152,21 +152,22 @@ func (h *handler) follow(s *streamed, c caller, filter store.EventFilter, welcom
 				return
 			}
 		}
-		events, next, err := h.cfg.Store.ListEvents(s.ctx, c.domain, filter)
+		page, err := h.cfg.Store.ListEvents(s.ctx, c.domain, filter)
 		if err != nil {
 			// Nothing is lost: the reader comes back to where it was.
 			h.cfg.Logger.WarnContext(s.ctx, "read events for a stream", "request_id", requestID(s.ctx), "error", err)
 			return
 		}
-		filter.After = next
-		for i := range events {
-			at := dispatcher.Position{RecordedAt: events[i].RecordedAt, Seq: events[i].Seq}
-			buf = append(buf, "id: "+eventCursor(at)+"\nevent: "+string(events[i].Type)+"\ndata: "...)
-			buf = append(events[i].AppendJSON(buf), '\n', '\n')
+		filter.After = page.Next
+		for i := range page.Events {
+			ev := &page.Events[i]
+			at := dispatcher.Position{RecordedAt: ev.RecordedAt, Seq: ev.Seq}
+			buf = append(buf, "id: "+eventCursor(at)+"\nevent: "+string(ev.Type)+"\ndata: "...)
+			buf = append(ev.AppendJSON(buf), '\n', '\n')
 		}
 		if len(buf) == 0 && time.Since(last) >= streamAlive {
 			// The id moves a reader on whose filters let little through.
-			buf = append(buf, ": alive\nid: "+eventCursor(next)+"\n\n"...)
+			buf = append(buf, ": alive\nid: "+eventCursor(page.Next)+"\n\n"...)
 		}
 		if len(buf) > 0 {
 			if s.send(buf) != nil {
@@ -174,7 +175,7 @@ func (h *handler) follow(s *streamed, c caller, filter store.EventFilter, welcom
 			}
 			buf, last = buf[:0], time.Now()
 		}
-		if len(events) == filter.Limit {
+		if page.More {
 			poll.Reset(streamPoll)
 			if s.over() {
 				return

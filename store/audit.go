@@ -183,39 +183,68 @@ type AuditCursor struct {
 	ID int64
 }
 
-const selectAudit = `
-SELECT id, at, key_id, key_name, role, request_id, action, object_kind, object_id, before, after
+// auditBound is how many entries one page looks at.
+const auditBound = 2000
+
+// auditFrom begins what looks at entries, the latest first, along an index.
+const auditFrom = `
 FROM audit_log
 WHERE domain_id = $1
   AND at <= coalesce($2::timestamptz, 'infinity') AND (at, id) < (coalesce($2::timestamptz, 'infinity'), $3::bigint)
-  AND ($4::timestamptz IS NULL OR at >= $4)
-  AND ($5::timestamptz IS NULL OR at < $5)
-  AND ($6 = '' OR key_id = $6)
-  AND ($7 = '' OR action = $7)`
+  AND at >= coalesce($4::timestamptz, '-infinity')`
 
-// Conditions of their own, because only then the index of the objects serves.
+// The entries of one object have an index of their own.
 const (
-	auditOfKind   = ` AND object_kind = $9`
+	auditOfAll    = ` AND $9 = '' AND $10 = ''`
 	auditOfObject = ` AND object_kind = $9 AND object_id = $10`
-	auditOrder    = ` ORDER BY at DESC, id DESC LIMIT $8`
+	auditOrder    = ` ORDER BY at DESC, id DESC`
 )
 
-// Audit lists the changes of a domain, the latest first.
-func (s *Store) Audit(ctx context.Context, domainID int64, f AuditFilter) ([]AuditEntry, error) {
-	sql := selectAudit
-	args := []any{domainID, null(f.Before.At), f.Before.ID, null(f.Since), null(f.Until), f.KeyID, f.Action, f.Limit}
-	switch {
-	case f.ObjectID != "":
-		sql, args = sql+auditOfObject, append(args, f.Kind, f.ObjectID)
-	case f.Kind != "":
-		sql, args = sql+auditOfKind, append(args, f.Kind)
+// auditSQL looks at no more than $5 entries and returns no more than $11 of them.
+// If it has looked at so many, the last one is returned in any case.
+func (f *AuditFilter) auditSQL() (sql string, args []any) {
+	along, kind, object := auditOfAll, "", ""
+	if f.ObjectID != "" {
+		along, kind, object = auditOfObject, f.Kind, f.ObjectID
 	}
-	rows, _ := s.pool.Query(ctx, sql+auditOrder, args...)
-	entries, err := pgx.CollectRows(rows, scanAudit)
+	begin := f.Before
+	if !f.Until.IsZero() && (begin.At.IsZero() || f.Until.Before(begin.At)) {
+		begin = AuditCursor{At: f.Until} // see finishedFrom
+	}
+	return `
+SELECT id, at, key_id, key_name, role, request_id, action, object_kind, object_id, before, after, m.matches, a.place = $5
+FROM (SELECT *, row_number() OVER (ORDER BY at DESC, id DESC) AS place` + auditFrom + along + auditOrder + ` LIMIT $5) AS a,
+  LATERAL (SELECT ($6 = '' OR key_id = $6) AND ($7 = '' OR action = $7) AND ($8 = '' OR object_kind = $8) AS matches) AS m
+WHERE m.matches OR a.place = $5` + auditOrder + ` LIMIT $11`,
+		[]any{null(begin.At), begin.ID, null(f.Since), auditBound, f.KeyID, f.Action, f.Kind, kind, object, f.Limit}
+}
+
+// Audit lists the changes of a domain, the latest first. A page may hold fewer
+// than f.Limit, or none, while next is not nil: then the list goes on there.
+func (s *Store) Audit(ctx context.Context, domainID int64, f AuditFilter) (found []AuditEntry, next *AuditCursor, err error) {
+	sql, args := f.auditSQL()
+	rows, err := s.pool.Query(ctx, sql, append([]any{domainID}, args...)...)
 	if err != nil {
-		return nil, fmt.Errorf("list the audit log: %w", err)
+		return nil, nil, fmt.Errorf("list the audit log: %w", err)
 	}
-	return entries, nil
+	defer rows.Close()
+	for rows.Next() {
+		var matches, last bool
+		e, err := scanAudit(extended{rows, []any{&matches, &last}})
+		if err != nil {
+			return nil, nil, fmt.Errorf("list the audit log: %w", err)
+		}
+		if matches {
+			found = append(found, e)
+		}
+		if last || len(found) == f.Limit {
+			next = &AuditCursor{At: e.At, ID: e.ID}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, nil, fmt.Errorf("list the audit log: %w", err)
+	}
+	return found, next, nil
 }
 
 func scanAudit(row pgx.CollectableRow) (AuditEntry, error) {

@@ -41,8 +41,8 @@ const selectTries = `SELECT ` + tryFields + ` FROM tries t
 WHERE t.domain_id = $1 AND t.endpoint_id = $2
   AND ($3 = '' OR t.outcome = $3)
   AND ($4 = '' OR t.event_type = $4)
-  AND ($5::timestamptz IS NULL OR t.started_at >= $5)
-  AND ($6::timestamptz IS NULL OR t.started_at < $6)
+  AND t.started_at >= coalesce($5::timestamptz, '-infinity')
+  AND t.started_at < coalesce($6::timestamptz, 'infinity')
   AND t.started_at <= coalesce($7::timestamptz, 'infinity')
   AND (t.started_at, t.seq, t.number) < (coalesce($7::timestamptz, 'infinity'), $8::bigint, $9::bigint)
 ORDER BY t.started_at DESC, t.seq DESC, t.number DESC LIMIT $10`

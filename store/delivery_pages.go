@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,10 +33,9 @@ type LastTry struct {
 const triesFrom = `
 FROM tries t
 WHERE t.domain_id = $1 AND t.endpoint_id = $2
-  AND ($3::timestamptz IS NULL OR t.started_at >= $3)
-  AND ($4::timestamptz IS NULL OR t.started_at < $4)
-  AND t.started_at <= coalesce($5::timestamptz, 'infinity')
-  AND (t.started_at, t.seq, t.number) < (coalesce($5::timestamptz, 'infinity'), $6::bigint, $7::bigint)`
+  AND t.started_at >= coalesce($3::timestamptz, '-infinity')
+  AND t.started_at <= coalesce($4::timestamptz, 'infinity')
+  AND (t.started_at, t.seq, t.number) < (coalesce($4::timestamptz, 'infinity'), $5::bigint, $6::bigint)`
 
 // Conditions that let the indexes of what went wrong serve: few rows among many.
 const (
@@ -49,7 +49,7 @@ const newestFirst = `
 ORDER BY t.started_at DESC, t.seq DESC, t.number DESC`
 
 const matching = `
-WHERE ($9 = '' OR t.outcome = $9) AND ($10 = '' OR t.event_type = $10) AND ($11 = '' OR t.state = $11)`
+WHERE ($8 = '' OR t.outcome = $8) AND ($9 = '' OR t.event_type = $9) AND ($10 = '' OR t.state = $10)`
 
 // Only the last try of each event. A later one began later, which prunes the
 // partitions to look into.
@@ -64,16 +64,16 @@ const tryFields = `t.domain_id, t.endpoint_id, t.seq, t.number, t.started_at, t.
        t.outcome, t.state, t.duration_us, t.first_byte_us, t.status, t.header, t.body, t.body_truncated,
        t.error, t.next_at, t.manual`
 
-// pageSQL looks at no more than $8 tries and returns no more than $12 of them.
+// pageSQL looks at no more than $7 tries and returns no more than $11 of them.
 func pageSQL(f TryFilter, columns, join, condition string) string {
 	scan := `SELECT ` + tryFields + triesFrom + f.narrow()
-	return `SELECT ` + columns + ` FROM (` + scan + newestFirst + ` LIMIT $8) t` + join + matching + condition + newestFirst + ` LIMIT $12`
+	return `SELECT ` + columns + ` FROM (` + scan + newestFirst + ` LIMIT $7) t` + join + matching + condition + newestFirst + ` LIMIT $11`
 }
 
 // lastScanned is where a page that is not full ended: the last try that it
 // looked at, if there may be more behind it.
 func lastScanned(f TryFilter) string {
-	return `SELECT t.started_at, t.seq, t.number` + triesFrom + f.narrow() + newestFirst + ` LIMIT 1 OFFSET $8 - 1`
+	return `SELECT t.started_at, t.seq, t.number` + triesFrom + f.narrow() + newestFirst + ` LIMIT 1 OFFSET $7 - 1`
 }
 
 // narrow is what the filter implies that an index knows of.
@@ -148,7 +148,11 @@ func (d *Delivery) goOn(ctx context.Context, f TryFilter, args []any) (*TryCurso
 }
 
 func (f *TryFilter) args(domainID int64, endpoint uuid.UUID) []any {
-	return []any{domainID, endpoint, null(f.Since), null(f.Until), null(f.Before.StartedAt), f.Before.Seq, f.Before.Number, scanBound}
+	begin := f.Before
+	if !f.Until.IsZero() && (begin.StartedAt.IsZero() || f.Until.Before(begin.StartedAt)) {
+		begin = TryCursor{StartedAt: f.Until, Seq: math.MinInt64} // see finishedFrom
+	}
+	return []any{domainID, endpoint, null(f.Since), null(begin.StartedAt), begin.Seq, begin.Number, scanBound}
 }
 
 func scanLastTry(row pgx.CollectableRow) (LastTry, error) {
@@ -201,7 +205,7 @@ type EndpointStats struct {
 }
 
 // statsBound is how many tries the figures of an endpoint are made of at most.
-const statsBound = 20_000
+const statsBound = 10_000
 
 const tryStats = `
 WITH seen AS MATERIALIZED (

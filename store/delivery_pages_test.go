@@ -113,11 +113,17 @@ var (
 	seqScan    = regexp.MustCompile(`Seq Scan on tries\w*`)
 )
 
-// explain runs a statement and returns its plan, and how many rows its busiest
-// node gave.
+// explain carries out a statement by the plan that a session of ours makes for
+// any arguments, and returns that plan, and how many rows its busiest node gave.
 func explain(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (plan string, busiest int) {
 	t.Helper()
-	rows, err := pool.Query(t.Context(), "EXPLAIN ANALYZE "+sql, args...)
+	conn, err := pool.Acquire(t.Context())
+	fatal(t, err)
+	defer conn.Release()
+	_, err = conn.Conn().Prepare(t.Context(), "explained", sql)
+	fatal(t, err)
+	defer func() { fatal(t, conn.Conn().Deallocate(t.Context(), "explained")) }()
+	rows, err := conn.Query(t.Context(), "EXPLAIN ANALYZE EXECUTE explained("+literals(args)+")")
 	fatal(t, err)
 	defer rows.Close()
 	for rows.Next() {
@@ -133,6 +139,31 @@ func explain(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (plan st
 	}
 	fatal(t, rows.Err())
 	return plan, busiest
+}
+
+// literals writes arguments as SQL does.
+func literals(args []any) string {
+	var all []string
+	for _, arg := range args {
+		switch v := arg.(type) {
+		case *time.Time:
+			if v == nil {
+				all = append(all, "NULL")
+				continue
+			}
+			arg = v.Format(time.RFC3339Nano)
+		case time.Time:
+			arg = v.Format(time.RFC3339Nano)
+		case []string:
+			arg = "{" + strings.Join(v, ",") + "}"
+		case []int64:
+			arg = "{" + strings.Trim(strings.ReplaceAll(fmt.Sprint(v), " ", ","), "[]") + "}"
+		case [16]byte:
+			arg = fmt.Sprintf("%x", v)
+		}
+		all = append(all, fmt.Sprintf("'%v'", arg))
+	}
+	return strings.Join(all, ", ")
 }
 
 // The lists of a large endpoint look at no more rows than they say, in every

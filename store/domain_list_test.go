@@ -23,7 +23,7 @@ func TestDomainsAreSeparate(t *testing.T) {
 	if _, err := s.CreateDomain(t.Context(), "", by); err == nil {
 		t.Error("a domain without a name is made")
 	}
-	noted, err := s.Audit(t.Context(), made.ID, store.AuditFilter{Limit: 9})
+	noted, _, err := s.Audit(t.Context(), made.ID, store.AuditFilter{Limit: 9})
 	if err != nil || len(noted) != 1 || noted[0].Action != "domain.create" || noted[0].ObjectID != "2" || noted[0].KeyName != "command line" ||
 		string(noted[0].After) != `{"name": "north"}` {
 		t.Errorf("the audit log of the new domain: %+v, %v", noted, err)

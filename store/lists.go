@@ -5,72 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/offhook/offhook/queue"
 )
-
-// AttemptFilter says which attempts a list shows. Zero fields ask for nothing.
-type AttemptFilter struct {
-	Open     bool // only open ones
-	Finished bool // only those that have left
-	QueueID  int64
-	// AgentID is the agent who last accepted.
-	AgentID int64
-	Result  queue.CCResult
-	// Since and Until bound joined_at: from Since on, before Until.
-	Since, Until time.Time
-	// Before is the id where the page before ended; 0 begins with the youngest.
-	Before int64
-	Limit  int
-}
-
-// Attempts lists a domain's attempts, open and finished, by falling id: the
-// youngest first.
-func (s *Store) Attempts(ctx context.Context, domainID int64, f AttemptFilter) ([]*queue.Attempt, error) {
-	var open, finished []*queue.Attempt
-	var err error
-	// The open ones are read first: one that leaves in between is then seen
-	// twice, never missed.
-	if !f.Finished && f.Result == "" {
-		if open, err = s.openAttempts(ctx, domainID, f); err != nil {
-			return nil, fmt.Errorf("list open attempts: %w", err)
-		}
-	}
-	if !f.Open {
-		if finished, err = s.finishedAttempts(ctx, domainID, f); err != nil {
-			return nil, fmt.Errorf("list finished attempts: %w", err)
-		}
-	}
-	all := append(finished, open...)
-	slices.SortStableFunc(all, func(a, b *queue.Attempt) int { return int(b.ID - a.ID) })
-	all = slices.CompactFunc(all, func(a, b *queue.Attempt) bool { return a.ID == b.ID })
-	return all[:min(len(all), f.Limit)], nil
-}
-
-const openAttemptsSQL = `
-SELECT record
-FROM open_attempts
-WHERE domain_id = $1
-  AND id < coalesce(nullif($2::bigint, 0), 9223372036854775807)
-  AND ($3::bigint = 0 OR queue_id = $3)
-  AND ($4::bigint = 0 OR (record -> 'agent' ->> 'id')::bigint = $4)
-  AND ($5::timestamptz IS NULL OR joined_at >= $5)
-  AND ($6::timestamptz IS NULL OR joined_at < $6)
-ORDER BY id DESC
-LIMIT $7`
-
-func (s *Store) openAttempts(ctx context.Context, domainID int64, f AttemptFilter) ([]*queue.Attempt, error) {
-	rows, err := s.pool.Query(ctx, openAttemptsSQL,
-		domainID, f.Before, f.QueueID, f.AgentID, null(f.Since), null(f.Until), f.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, scanOpenAttempt)
-}
 
 func scanOpenAttempt(row pgx.CollectableRow) (*queue.Attempt, error) {
 	var record []byte
@@ -94,30 +34,6 @@ cc_result, result_reason, call_cause, call_sip_code, sip_code_source, amd_result
 agent_cause, retry_at, uncounted, last_sequence, test,
 coalesce(parent_attempt_id, 0), coalesce(child_attempt_id, 0), coalesce(previous_agent_id, 0),
 coalesce(bucket, ''), sticky_agent_id, order_at`
-
-// An attempt's leaving is never recorded before its joining happened, so the
-// lower bound prunes partitions.
-const finishedAttemptsSQL = `
-SELECT ` + historyColumns + `
-FROM attempts
-WHERE domain_id = $1
-  AND id < coalesce(nullif($2::bigint, 0), 9223372036854775807)
-  AND ($3::bigint = 0 OR queue_id = $3)
-  AND ($4::bigint = 0 OR agent_id = $4)
-  AND ($5::timestamptz IS NULL OR joined_at >= $5 AND recorded_at >= $5)
-  AND ($6::timestamptz IS NULL OR joined_at < $6)
-  AND ($7 = '' OR cc_result = $7)
-ORDER BY id DESC
-LIMIT $8`
-
-func (s *Store) finishedAttempts(ctx context.Context, domainID int64, f AttemptFilter) ([]*queue.Attempt, error) {
-	rows, err := s.pool.Query(ctx, finishedAttemptsSQL,
-		domainID, f.Before, f.QueueID, f.AgentID, null(f.Since), null(f.Until), string(f.Result), f.Limit)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, scanFinishedAttempt)
-}
 
 const openAttemptSQL = `SELECT record FROM open_attempts WHERE domain_id = $1 AND id = $2`
 

@@ -1,12 +1,13 @@
 package store_test
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/offhook/offhook/dispatcher"
@@ -58,7 +59,7 @@ func TestAttemptOpenAndFinished(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
+		if d := diff.Diff(want, got, cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("open attempt %d (-engine +store):\n%s", want.ID, d)
 		}
 	}
@@ -78,7 +79,7 @@ func TestAttemptOpenAndFinished(t *testing.T) {
 			a.ResultReason != x.ResultReason || a.AttemptSeq != l.AttemptSeq || a.UseProcessing != l.UseProcessing || a.CodeSource != x.SIPCodeSource {
 			t.Errorf("attempt %d: %+v\nleft as %+v %+v", a.ID, a, l, x)
 		}
-		if d := cmp.Diff(l.Destination, a.Destination) + cmp.Diff(l.MemberChannelID, a.MemberChannelID) + cmp.Diff(l.MemberID, a.MemberID) + cmp.Diff(ev.Variables, a.Variables, cmpopts.EquateEmpty()); d != "" {
+		if d := diff.Diff(l.Destination, a.Destination) + diff.Diff(l.MemberChannelID, a.MemberChannelID) + diff.Diff(l.MemberID, a.MemberID) + diff.Diff(ev.Variables, a.Variables, cmpopts.EquateEmpty()); d != "" {
 			t.Errorf("attempt %d (-event +history): %s", a.ID, d)
 		}
 		for _, p := range [][2]time.Time{
@@ -109,6 +110,10 @@ func TestAttemptOpenAndFinished(t *testing.T) {
 	}
 }
 
+func placeOf(a *queue.Attempt) store.AttemptPlace {
+	return store.AttemptPlace{JoinedAt: a.JoinedAt, ID: a.ID}
+}
+
 // Every filter of the list asks what it says, and pages join without a seam.
 func TestAttemptsList(t *testing.T) {
 	t.Parallel()
@@ -121,14 +126,14 @@ func TestAttemptsList(t *testing.T) {
 		if f.Limit == 0 {
 			f.Limit = 100
 		}
-		got, err := s.Attempts(t.Context(), 1, f)
+		got, _, err := s.Attempts(t.Context(), 1, f)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return got
 	}
 	all := list(store.AttemptFilter{})
-	if len(all) != 4 || !slices.IsSortedFunc(all, func(a, b *queue.Attempt) int { return int(b.ID - a.ID) }) {
+	if len(all) != 4 || !slices.IsSortedFunc(all, func(a, b *queue.Attempt) int { return cmp.Or(b.JoinedAt.Compare(a.JoinedAt), int(b.ID-a.ID)) }) {
 		t.Fatalf("%d attempts, or not the youngest first", len(all))
 	}
 	left := func(a *queue.Attempt) bool { return a.State == queue.StateLeaving }
@@ -143,11 +148,13 @@ func TestAttemptsList(t *testing.T) {
 		"result":   {store.AttemptFilter{Result: queue.ResultSuccess}, func(a *queue.Attempt) bool { return a.Result == queue.ResultSuccess }},
 		"since":    {store.AttemptFilter{Since: middle}, func(a *queue.Attempt) bool { return !a.JoinedAt.Before(middle) }},
 		"until":    {store.AttemptFilter{Until: middle}, func(a *queue.Attempt) bool { return a.JoinedAt.Before(middle) }},
-		"before":   {store.AttemptFilter{Before: all[1].ID}, func(a *queue.Attempt) bool { return a.ID < all[1].ID }},
+		"before": {store.AttemptFilter{Before: placeOf(all[1])}, func(a *queue.Attempt) bool {
+			return a.JoinedAt.Before(middle) || a.JoinedAt.Equal(middle) && a.ID < all[1].ID
+		}},
 	} {
 		got := list(c.filter)
 		want := slices.DeleteFunc(slices.Clone(all), func(a *queue.Attempt) bool { return !c.want(a) })
-		if d := cmp.Diff(want, got); d != "" {
+		if d := diff.Diff(want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
@@ -162,14 +169,14 @@ func TestAttemptsList(t *testing.T) {
 		}
 	}
 	var pieces []*queue.Attempt
-	for f := (store.AttemptFilter{Limit: 1}); ; f.Before = pieces[len(pieces)-1].ID {
+	for f := (store.AttemptFilter{Limit: 1}); ; f.Before = placeOf(pieces[len(pieces)-1]) {
 		page := list(f)
 		if len(page) == 0 {
 			break
 		}
 		pieces = append(pieces, page...)
 	}
-	if d := cmp.Diff(all, pieces); d != "" {
+	if d := diff.Diff(all, pieces); d != "" {
 		t.Errorf("one by one (-whole +pieces):\n%s", d)
 	}
 }
@@ -185,20 +192,21 @@ func TestListEventsGoesOn(t *testing.T) {
 	filter := store.EventFilter{Types: []queue.EventType{queue.EventJoined}, Limit: 2}
 	var seqs []int64
 	for range 5 {
-		page, next, err := s.ListEvents(t.Context(), 1, filter)
+		page, err := s.ListEvents(t.Context(), 1, filter)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range page {
-			seqs = append(seqs, page[i].Seq)
+		for i := range page.Events {
+			seqs = append(seqs, page.Events[i].Seq)
 		}
-		if len(page) == 2 && next.Seq != page[1].Seq {
-			t.Errorf("a full page ends at %d, its last event is %d", next.Seq, page[1].Seq)
+		full := len(page.Events) == 2
+		if full && page.Next.Seq != page.Events[1].Seq || page.More != full {
+			t.Errorf("a full page ends at %d, its last event is %d; more: %v", page.Next.Seq, page.Events[1].Seq, page.More)
 		}
-		if len(page) < 2 && next != (dispatcher.Position{RecordedAt: r.head.RecordedAt, Seq: r.head.Seq}) {
-			t.Errorf("a page that is not full ends at %+v, the log at %+v", next, r.head)
+		if !full && page.Next != (dispatcher.Position{RecordedAt: r.head.RecordedAt, Seq: r.head.Seq}) {
+			t.Errorf("a page that is not full ends at %+v, the log at %+v", page.Next, r.head)
 		}
-		filter.After = next
+		filter.After = page.Next
 	}
 	var want []int64
 	for i := range r.events {
@@ -210,11 +218,11 @@ func TestListEventsGoesOn(t *testing.T) {
 		t.Errorf("joined events %v, want %v", seqs, want)
 	}
 	r.must(at(80), queue.Join{QueueID: r.engine.QueueByName("sales").ID, Destination: ptr("late")})
-	page, _, err := s.ListEvents(t.Context(), 1, filter)
-	if err != nil || len(page) != 1 || *page[0].Listed.Destination != "late" {
+	page, err := s.ListEvents(t.Context(), 1, filter)
+	if err != nil || len(page.Events) != 1 || *page.Events[0].Listed.Destination != "late" {
 		t.Errorf("what came later: %v, %v", page, err)
 	}
-	if _, _, err := s.ListEvents(t.Context(), 99, filter); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.ListEvents(t.Context(), 99, filter); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a domain that is not there: %v", err)
 	}
 }

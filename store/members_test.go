@@ -163,7 +163,7 @@ func TestEditsRaiseTheEdition(t *testing.T) {
 	if err := r.write(dialled); !errors.Is(err, desk.ErrStale) {
 		t.Errorf("a record of the edition before: %v", err)
 	}
-	entries, err := s.Audit(t.Context(), 1, store.AuditFilter{Kind: "member", ObjectID: "50", Limit: 10})
+	entries, _, err := s.Audit(t.Context(), 1, store.AuditFilter{Kind: "member", ObjectID: "50", Limit: 10})
 	if err != nil || len(entries) != 1 || entries[0].Action != "member.update" || string(entries[0].After) != `{"priority": 8}` {
 		t.Errorf("audit: %+v, %v", entries, err)
 	}

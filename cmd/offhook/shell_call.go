@@ -197,6 +197,9 @@ func (e *refusal) Error() string {
 type page struct {
 	Data       []json.RawMessage `json:"data"`
 	NextCursor *string           `json:"next_cursor"`
+	// More is told by the log alone, whose cursor is always there; a page of it
+	// may be empty before its end.
+	More *bool `json:"more"`
 }
 
 // list asks for one page.
@@ -239,7 +242,7 @@ func (c *shellClient) all(ctx context.Context, path string, query url.Values, li
 			return false, nil
 		}
 		query.Set("cursor", *p.NextCursor)
-		if len(p.Data) == 0 { // the log's cursor is always there: its end for now
+		if p.More != nil && !*p.More {
 			return false, nil
 		}
 		if limit > 0 && got >= limit {

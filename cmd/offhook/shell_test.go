@@ -183,9 +183,9 @@ func breakingFeed(t *testing.T) *httptest.Server {
 			case err != nil:
 				t.Errorf("since: %v", err)
 			case at == 0 && time.Since(since) > time.Minute: // the past first
-				fmt.Fprint(w, `{"data":[{"n":9},{"n":10}],"next_cursor":"10"}`)
+				fmt.Fprint(w, `{"data":[{"n":9},{"n":10}],"next_cursor":"10","more":true}`)
 			default: // the end of the log
-				fmt.Fprint(w, `{"data":[],"next_cursor":"10"}`)
+				fmt.Fprint(w, `{"data":[],"next_cursor":"10","more":false}`)
 			}
 			return
 		}
