@@ -12,10 +12,10 @@ BUILD    = $(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)'
 TOOL     = $(GO) tool -modfile=deploy/tools.mod
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test theory crash hostile bench check build ci
+.PHONY: help demo test theory crash hostile bench bench-read check build ci
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 build: ## bin/offhook
 	@$(BUILD) -o bin/offhook ./cmd/offhook
@@ -41,6 +41,13 @@ hostile: ## every kind of bad receiver there is, again and again: outcomes, reco
 
 bench: ## what it can carry on this machine, in about ten minutes, with 6 GB of disk for a list of ten million
 	@GO=$(GO) ./deploy/bench.sh
+
+# Kept from one run to the next, outside of the project; DATA=<folder> is another place.
+DATA ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/offhook/bench-read
+
+bench-read: ## every list and timeline over ten million events and tries, in some minutes; ten more and 15 GB of disk at the first time
+	@mkdir -p bin && $(GO) test -buildvcs=false -c -o bin/reading.test ./cmd/offhook
+	@cd cmd/offhook && ../../bin/reading.test -test.run '^TestReading$$' -test.timeout 60m -reading '$(abspath $(DATA))' -lists '$(LISTS)'
 
 check: ## formatting, vet and linters
 	@unformatted=$$(gofmt -l api cmd dispatcher migrations queue store); \

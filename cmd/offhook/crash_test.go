@@ -37,7 +37,9 @@ func crashRandom(t *testing.T) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 0))
 }
 
-func isLongRun() bool { return *crashRounds > 2*len(faults) || *hostileRounds >= longRun }
+func isLongRun() bool {
+	return *crashRounds > 2*len(faults) || *hostileRounds >= longRun || *readingFolder != ""
+}
 
 // retrySchedule has room for many failures, soon one after the other.
 func retrySchedule() []int {
