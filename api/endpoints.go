@@ -21,6 +21,7 @@ type Endpoint struct {
 	Description    string              `json:"description"`
 	Events         []queue.EventType   `json:"events" doc:"Empty means the eight attempt events."`
 	Queues         []int64             `json:"queues" doc:"Empty means all queues."`
+	QueueTypes     []queue.Type        `json:"queue_types" doc:"Empty means queues of all types."`
 	Filter         string              `json:"filter"`
 	Format         queue.Format        `json:"format"`
 	Signature      *string             `json:"signature" enum:"hmac,ed25519" doc:"Null when the server's key ring does not open the secret."`
@@ -46,6 +47,7 @@ type EndpointSettings struct {
 	Description string              `json:"description" maxLength:"1000"`
 	Events      []queue.EventType   `json:"events" maxItems:"100" doc:"The types that it shall get; none means the eight attempt events."`
 	Queues      []int64             `json:"queues" maxItems:"1000" doc:"Only events of these queues; none means all."`
+	QueueTypes  []queue.Type        `json:"queue_types" maxItems:"8" doc:"Only events of queues of these types; none means all."`
 	Filter      string              `json:"filter" maxLength:"4096" doc:"A condition on the event that must be true, such as data.cc_result == \"abandoned\" && queue.name startsWith \"sales\"; empty means every event. docs/receiving.md has the language."`
 	Format      queue.Format        `json:"format" enum:"standard,flat,cloudevents,cloudevents-binary" doc:"How the body is written; the types of events have a schema in each. Standard when absent."`
 	Profile     dispatcher.Profile  `json:"profile" enum:"record,live,custom" doc:"record tries for 75 h; live gives up after 60 s; custom has a schedule of its own."`
@@ -68,6 +70,7 @@ type NewEndpoint struct {
 // TransformSchema makes everything but the URL optional.
 func (NewEndpoint) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	s.Required = []string{"url"}
+	s.Properties["queue_types"].Items.Enum = queueTypes()
 	return s
 }
 
@@ -78,6 +81,7 @@ type EndpointChange EndpointSettings
 // TransformSchema makes everything optional.
 func (EndpointChange) TransformSchema(_ huma.Registry, s *huma.Schema) *huma.Schema {
 	s.Required = nil
+	s.Properties["queue_types"].Items.Enum = queueTypes()
 	return s
 }
 
@@ -323,7 +327,7 @@ func (h *handler) reloaded(ctx context.Context, c caller, id string) (*dispatche
 // settingsOf is the present settings of an endpoint, as a change begins.
 func settingsOf(ep *dispatcher.Endpoint) EndpointSettings {
 	s := EndpointSettings{
-		URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues, Filter: ep.Filter, Format: ep.Format,
+		URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues, QueueTypes: ep.QueueTypes, Filter: ep.Filter, Format: ep.Format,
 		Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
 		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{},
 		Schedule: seconds(ep.Schedule), OrderWait: new(int), Rate: ep.Rate,
@@ -346,7 +350,7 @@ func (s *EndpointSettings) apply(ep *dispatcher.Endpoint) {
 		}
 		headers[name] = append(headers[name], value) // Validate refuses a second one
 	}
-	ep.URL, ep.Description, ep.Events, ep.Queues = s.URL, s.Description, s.Events, s.Queues
+	ep.URL, ep.Description, ep.Events, ep.Queues, ep.QueueTypes = s.URL, s.Description, s.Events, s.Queues, s.QueueTypes
 	ep.Filter, ep.Format, ep.Profile, ep.Ordering = s.Filter, s.Format, s.Profile, s.Ordering
 	ep.MaxInFlight, ep.Timeout, ep.Headers = s.MaxInFlight, time.Duration(s.Timeout)*time.Second, headers
 	s.applyPace(ep)
@@ -354,7 +358,7 @@ func (s *EndpointSettings) apply(ep *dispatcher.Endpoint) {
 
 func viewEndpoint(ep *dispatcher.Endpoint, now time.Time) Endpoint {
 	v := Endpoint{
-		ID: ep.ID, URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues,
+		ID: ep.ID, URL: ep.URL, Description: ep.Description, Events: ep.Events, Queues: ep.Queues, QueueTypes: ep.QueueTypes,
 		Filter: ep.Filter, Format: ep.Format, Profile: ep.Profile, Ordering: ep.Ordering, MaxInFlight: ep.MaxInFlight,
 		Timeout: int(ep.Timeout / time.Second), Headers: map[string]string{}, Disabled: ep.Disabled,
 		Schedule: seconds(ep.Schedule), OrderWait: int(ep.OrderWait / time.Second), Rate: ep.Rate, Signature: orNil(ep.Signature()),
@@ -366,6 +370,9 @@ func viewEndpoint(ep *dispatcher.Endpoint, now time.Time) Endpoint {
 	}
 	if v.Queues == nil {
 		v.Queues = []int64{}
+	}
+	if v.QueueTypes == nil {
+		v.QueueTypes = []queue.Type{}
 	}
 	if len(ep.Secrets) > 0 {
 		v.PublicKey = orNil(ep.Secrets[0].PublicKey())

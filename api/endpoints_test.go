@@ -86,6 +86,7 @@ func TestEndpointsRefuse(t *testing.T) {
 		`{"url":"https://crm.example/","max_in_flight":0}`:               "/max_in_flight",
 		`{"url":"https://user:pass@crm.example/"}`:                       "/url",
 		`{"url":"https://crm.example/","queues":[0]}`:                    "/queues",
+		`{"url":"https://crm.example/","queue_types":["outbound"]}`:      "/queue_types/0",
 		`{"url":"https://crm.example/","headers":{"Offhook-Try":"1"}}`:   "/headers",
 		`{"url":"https://crm.example/","description":null}`:              "",
 	} {

@@ -130,12 +130,17 @@ func (QueueChange) TransformSchema(r huma.Registry, s *huma.Schema) *huma.Schema
 func settingsSchema(s *huma.Schema, required ...string) *huma.Schema {
 	delete(s.Properties, "id")
 	s.Required = required
+	s.Properties["type"].Enum = queueTypes()
+	return s
+}
+
+// queueTypes are the values that a queue's type may have.
+func queueTypes() []any {
 	types := make([]any, len(queue.Built))
 	for i, t := range queue.Built {
 		types[i] = string(t)
 	}
-	s.Properties["type"].Enum = types
-	return s
+	return types
 }
 
 type queueOut struct{ Body Queue }

@@ -61,9 +61,11 @@ type Endpoint struct {
 	DomainID    int64
 	URL         string
 	Description string
-	// Events empty means the eight attempt events; Queues empty means all.
-	Events []queue.EventType
-	Queues []int64
+	// Events empty means the eight attempt events; Queues and QueueTypes empty
+	// mean all queues. With both, a queue must be named and of a type.
+	Events     []queue.EventType
+	Queues     []int64
+	QueueTypes []queue.Type
 	// Filter is an expression that an event must fulfil; empty means every one.
 	Filter  string
 	Format  queue.Format // default standard

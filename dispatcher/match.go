@@ -15,7 +15,8 @@ type Matcher struct {
 	domainID int64
 	types    map[queue.EventType]bool
 	queues   []int64
-	filter   *filter // nil = none
+	of       []queue.Type // of queues
+	filter   *filter      // nil = none
 	failures atomic.Int64
 	failure  atomic.Pointer[string]
 }
@@ -23,7 +24,7 @@ type Matcher struct {
 // Matcher makes the endpoint's subscription ready. It errs when its filter
 // cannot be compiled, and says where.
 func (e *Endpoint) Matcher() (*Matcher, error) {
-	m := &Matcher{id: e.ID, domainID: e.DomainID, queues: e.Queues, types: map[queue.EventType]bool{}}
+	m := &Matcher{id: e.ID, domainID: e.DomainID, queues: e.Queues, of: e.QueueTypes, types: map[queue.EventType]bool{}}
 	for _, t := range e.eventTypes() {
 		m.types[t] = true
 	}
@@ -38,9 +39,9 @@ func (e *Endpoint) Matcher() (*Matcher, error) {
 }
 
 // Wants reports whether the endpoint subscribes to the event: its type is one
-// of Events, its queue, if it has one, one of Queues, and it fulfils the Filter.
-// An event without a queue passes a selection of queues only when its type is
-// named. An event about an endpoint is never sent to that endpoint. An event at
+// of Events, its queue, if it has one, one of Queues and of one of QueueTypes,
+// and it fulfils the Filter. An event without a queue passes a selection of queues
+// only when its type is named. An event about an endpoint is never sent to that endpoint. An event at
 // which the filter fails is not wanted: a filter may be there to keep something
 // from somebody. Failures tells of it. A nil Matcher wants nothing.
 func (m *Matcher) Wants(ev *queue.Event) bool {
@@ -50,7 +51,7 @@ func (m *Matcher) Wants(ev *queue.Event) bool {
 	if ev.Subject != nil && ev.Subject.Kind == queue.SubjectEndpoint && ev.Subject.ID == m.id {
 		return false
 	}
-	if len(m.queues) > 0 && ev.Queue != nil && !slices.Contains(m.queues, ev.Queue.ID) {
+	if ev.Queue != nil && !m.selects(ev.Queue) {
 		return false
 	}
 	if m.filter == nil {
@@ -63,6 +64,10 @@ func (m *Matcher) Wants(ev *queue.Event) bool {
 		m.failures.Add(1)
 	}
 	return yes
+}
+
+func (m *Matcher) selects(q *queue.QueueRef) bool {
+	return (len(m.queues) == 0 || slices.Contains(m.queues, q.ID)) && (len(m.of) == 0 || slices.Contains(m.of, q.Type))
 }
 
 // Failures returns at how many events the filter has failed, and what happened

@@ -11,13 +11,14 @@ import (
 // kept with the claimed mark: after a crash the settings may be others than
 // those that the lost requests were made by. The text is for this package alone.
 type selection struct {
-	Events []queue.EventType `json:"events,omitempty"`
-	Queues []int64           `json:"queues,omitempty"`
-	Filter string            `json:"filter,omitempty"`
+	Events     []queue.EventType `json:"events,omitempty"`
+	Queues     []int64           `json:"queues,omitempty"`
+	QueueTypes []queue.Type      `json:"queue_types,omitempty"`
+	Filter     string            `json:"filter,omitempty"`
 }
 
 func (e *Endpoint) selection() string {
-	b, err := json.Marshal(selection{Events: e.Events, Queues: e.Queues, Filter: e.Filter})
+	b, err := json.Marshal(selection{Events: e.Events, Queues: e.Queues, QueueTypes: e.QueueTypes, Filter: e.Filter})
 	if err != nil {
 		panic(err) // names and numbers can always be written
 	}
@@ -36,7 +37,7 @@ func (t *target) matchOf(text string) (*Matcher, error) {
 		return nil, fmt.Errorf("read what %s was subscribed to: %w", t.ID, err)
 	}
 	was := t.Endpoint
-	was.Events, was.Queues, was.Filter = s.Events, s.Queues, s.Filter
+	was.Events, was.Queues, was.QueueTypes, was.Filter = s.Events, s.Queues, s.QueueTypes, s.Filter
 	m, err := was.Matcher()
 	if err != nil {
 		was.Filter = ""

@@ -58,7 +58,7 @@ func (e *Endpoint) Validate(guard GuardConfig) error {
 	if err := e.validatePace(); err != nil {
 		return err
 	}
-	if err := validateSelection(e.Events, e.Queues); err != nil {
+	if err := validateSelection(e.Events, e.Queues, e.QueueTypes); err != nil {
 		return err
 	}
 	if e.Filter != "" {
@@ -133,7 +133,7 @@ func endsInNumber(host string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
-func validateSelection(events []queue.EventType, queues []int64) error {
+func validateSelection(events []queue.EventType, queues []int64, of []queue.Type) error {
 	for i, t := range events {
 		if !slices.Contains(queue.EventTypes, t) {
 			return bad("events", "%q is not an event type", t)
@@ -148,6 +148,14 @@ func validateSelection(events []queue.EventType, queues []int64) error {
 	for _, id := range queues {
 		if id <= 0 {
 			return bad("queues", "%d is not a queue id", id)
+		}
+	}
+	for i, t := range of {
+		if !slices.Contains(queue.Built, t) {
+			return bad("queue_types", "%q is not a queue type; use some of %v", t, queue.Built)
+		}
+		if slices.Contains(of[:i], t) {
+			return bad("queue_types", "%q is named twice", t)
 		}
 	}
 	return nil

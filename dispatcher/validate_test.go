@@ -64,6 +64,9 @@ func TestValidateNamesTheField(t *testing.T) {
 		"a type twice":        {func(e *Endpoint) { e.Events = []queue.EventType{"attempt.joined", "attempt.joined"} }, "events"},
 		"agents and switches": {func(e *Endpoint) { e.Events = []queue.EventType{"agent.state", "switch.ring"} }, ""},
 		"queue 0":             {func(e *Endpoint) { e.Queues = []int64{0} }, "queues"},
+		"two queue types":     {func(e *Endpoint) { e.QueueTypes = []queue.Type{queue.Chat, queue.Task} }, ""},
+		"another queue type":  {func(e *Endpoint) { e.QueueTypes = []queue.Type{"outbound"} }, "queue_types"},
+		"a queue type twice":  {func(e *Endpoint) { e.QueueTypes = []queue.Type{queue.Chat, queue.Chat} }, "queue_types"},
 		"another format":      {func(e *Endpoint) { e.Format = "xml" }, "format"},
 		"CloudEvents":         {func(e *Endpoint) { e.Format = "cloudevents-binary" }, ""},
 		"another profile":     {func(e *Endpoint) { e.Profile = "often" }, "profile"},
@@ -168,7 +171,7 @@ func TestConfigurationOpensHTTPAndNetworks(t *testing.T) {
 
 func TestWants(t *testing.T) {
 	t.Parallel()
-	sales := &queue.QueueRef{ID: 7}
+	sales := &queue.QueueRef{ID: 7, Type: queue.Inbound}
 	for name, tc := range map[string]struct {
 		events []queue.EventType
 		queues []int64
@@ -192,5 +195,38 @@ func TestWants(t *testing.T) {
 		if got := m.Wants(&tc.ev); err != nil || got != tc.want {
 			t.Errorf("%s: %t, want %t (%v)", name, got, tc.want, err)
 		}
+	}
+}
+
+func TestMatcherOfQueueTypes(t *testing.T) {
+	t.Parallel()
+	of := func(id int64, typ queue.Type) *queue.Event {
+		return &queue.Event{DomainID: 1, Type: queue.EventJoined, Queue: &queue.QueueRef{ID: id, Type: typ}}
+	}
+	ep := Endpoint{ID: "ep_1", DomainID: 1, QueueTypes: []queue.Type{queue.Inbound, queue.Chat}}
+	anyQueue, err := ep.Matcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep.Queues = []int64{7}
+	seven, err := ep.Matcher()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		ev         *queue.Event
+		any, seven bool
+	}{
+		{of(7, queue.Inbound), true, true},
+		{of(7, queue.Predictive), false, false},
+		{of(8, queue.Chat), true, false},
+		{of(8, queue.Task), false, false},
+	} {
+		if anyQueue.Wants(tc.ev) != tc.any || seven.Wants(tc.ev) != tc.seven {
+			t.Errorf("queue %+v: %t and %t, want %t and %t", tc.ev.Queue, anyQueue.Wants(tc.ev), seven.Wants(tc.ev), tc.any, tc.seven)
+		}
+	}
+	if !anyQueue.Wants(&queue.Event{DomainID: 1, Type: queue.EventJoined}) {
+		t.Error("an event without a queue whose type is wanted")
 	}
 }

@@ -45,8 +45,8 @@ type From struct {
 const insertEndpoint = `
 INSERT INTO endpoints (domain_id, id, url, description, events, queues, format, profile, ordering,
                        max_in_flight, timeout_ms, headers, disabled, disabled_reason, created_at, updated_at,
-                       order_wait_ms, rate, schedule_ms, filter)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18, $19)`
+                       order_wait_ms, rate, schedule_ms, filter, queue_types)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18, $19, $20)`
 
 // The start is the last event that the endpoint is not owed. Events without a
 // row before it mean the beginning.
@@ -78,9 +78,9 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 	}
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, insertEndpoint, ep.DomainID, id, ep.URL, ep.Description,
-			eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
+			texts(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
 			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.Disabled, reason, at,
-			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule), ep.Filter); err != nil {
+			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule), ep.Filter, texts(ep.QueueTypes)); err != nil {
 			return err
 		}
 		// Oldest first, so that the newest secret has the highest id.
@@ -106,7 +106,7 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 const endpointColumns = `
 SELECT e.domain_id, e.id, e.url, e.description, e.events, e.queues, e.format, e.profile, e.ordering,
        e.max_in_flight, e.timeout_ms, e.headers, e.disabled, e.disabled_reason, e.created_at, e.updated_at,
-       e.order_wait_ms, e.rate, e.schedule_ms, e.filter, c.paused_until, c.paused_reason, c.breaker_openings,
+       e.order_wait_ms, e.rate, e.schedule_ms, e.filter, e.queue_types, c.paused_until, c.paused_reason, c.breaker_openings,
        c.last_success_at, c.failing_since, c.failing_told, c.settled_at, c.settled_seq, c.claimed_at, c.claimed_seq, c.recoveries,
        ARRAY(SELECT s.sealed FROM endpoint_secrets s
              WHERE s.domain_id = e.domain_id AND s.endpoint_id = e.id ORDER BY s.id DESC) AS secrets,
@@ -166,7 +166,7 @@ WITH old AS (
 ), changed AS (
     UPDATE endpoints SET url = $3, description = $4, events = $5, queues = $6, format = $7, profile = $8,
            ordering = $9, max_in_flight = $10, timeout_ms = $11, headers = $12, updated_at = $14,
-           order_wait_ms = $15, rate = $16, schedule_ms = $17, filter = $18
+           order_wait_ms = $15, rate = $16, schedule_ms = $17, filter = $18, queue_types = $19
     FROM old WHERE domain_id = $1 AND id = $2
     RETURNING old.url <> endpoints.url AS moved
 ), unpaused AS (
@@ -188,9 +188,9 @@ func (d *Delivery) UpdateEndpoint(ctx context.Context, ep dispatcher.Endpoint, b
 	err = pgx.BeginFunc(ctx, d.pool, func(tx pgx.Tx) error {
 		var n int
 		if err := tx.QueryRow(ctx, updateEndpoint, ep.DomainID, id, ep.URL, ep.Description,
-			eventTypes(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
+			texts(ep.Events), queueIDs(ep.Queues), ep.Format, ep.Profile, ep.Ordering, ep.MaxInFlight,
 			ep.Timeout.Milliseconds(), d.sealHeaders(ep), ep.UpdatedAt, changed,
-			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule), ep.Filter).Scan(&n); err != nil {
+			ep.OrderWait.Milliseconds(), ep.Rate, millis(ep.Schedule), ep.Filter, texts(ep.QueueTypes)).Scan(&n); err != nil {
 			return err
 		}
 		if n == 0 {

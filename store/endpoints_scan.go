@@ -27,13 +27,13 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 		schedule  []int64
 		// Null while there was none.
 		paused, success, failing *time.Time
-		events                   []string
+		events, of               []string
 		sealed                   [][]byte
 		expiries                 []*time.Time
 	)
 	if err := row.Scan(&ep.DomainID, &id, &ep.URL, &ep.Description, &events, &ep.Queues, &ep.Format,
 		&ep.Profile, &ep.Ordering, &ep.MaxInFlight, &timeoutMS, &headers, &ep.Disabled, &ep.DisabledReason,
-		&ep.CreatedAt, &ep.UpdatedAt, &waitMS, &ep.Rate, &schedule, &ep.Filter, &paused, &ep.PausedReason, &ep.Openings,
+		&ep.CreatedAt, &ep.UpdatedAt, &waitMS, &ep.Rate, &schedule, &ep.Filter, &of, &paused, &ep.PausedReason, &ep.Openings,
 		&success, &failing, &ep.Told, &s.Settled.RecordedAt, &s.Settled.Seq,
 		&s.Claimed.RecordedAt, &s.Claimed.Seq, &s.Recoveries, &sealed, &expiries); err != nil {
 		return s, err
@@ -52,6 +52,9 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 	}
 	for _, t := range events {
 		ep.Events = append(ep.Events, queue.EventType(t))
+	}
+	for _, t := range of {
+		ep.QueueTypes = append(ep.QueueTypes, queue.Type(t))
 	}
 	for i, b := range sealed {
 		plain, err := d.ring.open(b, purpose("secret", ep.ID))
@@ -106,10 +109,11 @@ func endpointUUID(id string) (uuid.UUID, error) {
 	return u, nil
 }
 
-func eventTypes(types []queue.EventType) []string {
-	out := make([]string, len(types))
-	for i, t := range types {
-		out[i] = string(t)
+// texts is a column of names, which is not null.
+func texts[S ~string](names []S) []string {
+	out := make([]string, len(names))
+	for i, s := range names {
+		out[i] = string(s)
 	}
 	return out
 }

@@ -73,7 +73,7 @@ const (
 	alongLate  = alongLog + ` AND e.recorded_at - e.at > interval '1 hour'`
 )
 
-var alongSeldom = alongLog + ` AND e.type NOT IN ('` + strings.Join(eventTypes(frequentTypes), `', '`) + `')`
+var alongSeldom = alongLog + ` AND e.type NOT IN ('` + strings.Join(texts(frequentTypes), `', '`) + `')`
 
 // The events of an attempt are few, and are sorted. The offset of nothing keeps
 // the planner from looking for them along the log, because that is sorted.
@@ -169,7 +169,7 @@ LIMIT $14`
 func (f *EventFilter) args(domainID int64, c *eventScan) []any {
 	return []any{
 		domainID, c.after.RecordedAt, c.after.Seq, c.head, c.before, c.bound, c.id,
-		eventTypes(f.Types), f.AttemptID, f.AgentID, f.QueueID, null(f.Since), null(f.Until), f.Limit,
+		texts(f.Types), f.AttemptID, f.AgentID, f.QueueID, null(f.Since), null(f.Until), f.Limit,
 	}
 }
 

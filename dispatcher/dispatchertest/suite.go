@@ -144,6 +144,7 @@ func testActive(t *testing.T, f Fixture) {
 	f.Append(base, Attempt(1, 3, base)...)
 	ep := Endpoint("https://crm.example/hook?token=t")
 	ep.Events, ep.Queues = []queue.EventType{queue.EventJoined, queue.EventLeaving}, []int64{7, 9}
+	ep.QueueTypes = []queue.Type{queue.Inbound, queue.Predictive}
 	ep.Headers = map[string][]string{"Authorization": {"Bearer x"}, "X-Two": {"a", "b"}}
 	ep.Secrets = append(ep.Secrets, dispatcher.Secret{Key: dispatcher.NewKey(dispatcher.SignatureEd25519), Until: base.Add(time.Hour)})
 	ep.Filter, ep.Format = `queue.name == "sales"`, queue.FormatFlat
