@@ -60,6 +60,9 @@ var errInterrupted = errors.New("interrupted")
 const (
 	// demoFail is the share of requests that the demo's receiver answers 500.
 	demoFail = "4%"
+	// overtime is how much longer at most the lists are worked on, until every
+	// queue type has shown what it is for.
+	overtime = 15 * time.Second
 	// drainTime is how long the demo waits, after the last customer has come,
 	// for everybody to leave and every event to arrive.
 	drainTime = 45 * time.Second

@@ -77,6 +77,7 @@ func (d *demo) launch(ctx context.Context, rest *restClient, cfg sim.Config) (*t
 		case <-playing.Done():
 			return playing.Err()
 		case <-time.After(d.opt.length):
+			d.untilShown(playing)
 			return rest.stopDialling(playing, cfg.Queues)
 		}
 	})
@@ -88,6 +89,29 @@ func (d *demo) launch(ctx context.Context, rest *restClient, cfg sim.Config) (*t
 		g.Go(func() error { return runCapture(playing, name, f) })
 	}
 	return start(g.Wait), nil
+}
+
+// untilShown waits until the log shows what every queue type is for, and overtime
+// at most: on a busy machine the lists are worked on more slowly than planned.
+func (d *demo) untilShown(ctx context.Context) {
+	look := time.NewTicker(250 * time.Millisecond)
+	defer look.Stop()
+	over := time.NewTimer(overtime)
+	defer over.Stop()
+	for {
+		// A log that cannot be read is conclude's business.
+		log, err := readLog(ctx, d.db.Store, d.begin)
+		if err != nil || checkTypes(log).Types == len(queue.Built) {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-over.C:
+			return
+		case <-look.C:
+		}
+	}
 }
 
 // leaveClean takes back what the demo made in somebody's own database; the log
@@ -117,7 +141,7 @@ func (d *demo) follow(ctx context.Context, players, server *task) error {
 	defer show.Stop()
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	deadline := time.NewTimer(d.opt.length + drainTime)
+	deadline := time.NewTimer(d.opt.length + overtime + drainTime)
 	defer deadline.Stop()
 	playing, receiver := players.done, d.receiver.ended
 	var gone <-chan time.Time
