@@ -30,25 +30,28 @@ WITH grid AS MATERIALIZED (
 ), people AS MATERIALIZED (
     SELECT g.domain_id, g.agent_id, g.name, g.removed FROM analyst.agents AS g
     WHERE (domain IS NULL OR g.domain_id = domain) AND (agent IS NULL OR g.agent_id = agent)
-), moments AS (
-    -- What happened since, and what each channel, and the agent himself, did before.
-    -- His newest row knows his status; a channel that was silent for a week does nothing.
-    SELECT p.domain_id, p.agent_id, s.seq, s.at, s.status, s.channel, s.state
-    FROM people AS p JOIN analyst.agent_states AS s USING (domain_id, agent_id)
-    WHERE s.recorded_at >= since AND s.at >= since AND s.at < until
-    UNION ALL
-    SELECT p.domain_id, p.agent_id, s.seq, since, s.status, s.channel, s.state
-    FROM people AS p CROSS JOIN (VALUES ('call'), ('chat'), ('task')) AS c (channel) CROSS JOIN LATERAL (
-        SELECT b.seq, b.status, b.channel, b.state FROM analyst.agent_states AS b
-        WHERE b.domain_id = p.domain_id AND b.agent_id = p.agent_id AND b.channel = c.channel
-          AND b.at < since AND b.at >= since - interval '7 days'
-        ORDER BY b.at DESC, b.seq DESC LIMIT 1) AS s
-    UNION ALL
-    SELECT p.domain_id, p.agent_id, s.seq, since, s.status, NULL, NULL
+), before AS (
+    -- His newest row knows his status.
+    SELECT p.domain_id, p.agent_id, s.seq, s.status
     FROM people AS p CROSS JOIN LATERAL (
         SELECT b.seq, b.status FROM analyst.agent_states AS b
         WHERE b.domain_id = p.domain_id AND b.agent_id = p.agent_id AND b.at < since
         ORDER BY b.at DESC, b.seq DESC LIMIT 1) AS s
+), moments AS (
+    -- What happened since; and what the agent, and each of his channels, did
+    -- before. A channel that was silent for a day does nothing.
+    SELECT p.domain_id, p.agent_id, s.seq, s.at, s.status, s.channel, s.state
+    FROM people AS p JOIN analyst.agent_states AS s USING (domain_id, agent_id)
+    WHERE s.recorded_at >= since AND s.at >= since AND s.at < until
+    UNION ALL
+    SELECT f.domain_id, f.agent_id, s.seq, since, s.status, s.channel, s.state
+    FROM before AS f CROSS JOIN LATERAL (
+        SELECT DISTINCT ON (b.channel) b.seq, b.status, b.channel, b.state FROM analyst.agent_states AS b
+        WHERE b.domain_id = f.domain_id AND b.agent_id = f.agent_id AND b.at < since AND b.at >= since - interval '24 hours' AND b.channel IS NOT NULL
+        ORDER BY b.channel, b.at DESC, b.seq DESC) AS s
+    WHERE f.status <> 'offline'
+    UNION ALL
+    SELECT f.domain_id, f.agent_id, f.seq, since, f.status, NULL, NULL FROM before AS f
 ), counted AS (
     SELECT m.*, lead(m.at) OVER told AS next_at, count(*) FILTER (WHERE m.channel = 'call') OVER told AS calls,
            count(*) FILTER (WHERE m.channel = 'chat') OVER told AS chats, count(*) FILTER (WHERE m.channel = 'task') OVER told AS tasks
@@ -91,16 +94,17 @@ WITH grid AS MATERIALIZED (
     SELECT DISTINCT p.domain_id, s.attempt_id
     FROM people AS p JOIN analyst.agent_states AS s USING (domain_id, agent_id) CROSS JOIN bounds AS b
     WHERE s.recorded_at >= since AND s.at >= since AND s.at < b.last + interval '1 hour' AND s.state = 'offering'
+), closed AS (
+    SELECT a.domain_id, e.agent_id, max(e.at) FILTER (WHERE e.type = 'attempt.offering') AS offered_at,
+           max(e.at) FILTER (WHERE e.type = 'attempt.missed') AS missed_at
+    FROM offered AS a JOIN analyst.queue_events AS e ON e.domain_id = a.domain_id AND e.attempt_id = a.attempt_id
+    WHERE e.recorded_at >= since AND e.type IN ('attempt.offering', 'attempt.missed') AND e.ext -> 'test' IS NULL
+      AND e.agent_id IS NOT NULL AND (agent IS NULL OR e.agent_id = agent)
+    GROUP BY a.domain_id, a.attempt_id, e.agent_id, e.ext -> 'offer_no'
 ), proposals AS (
-    SELECT a.domain_id, o.agent_id, width_bucket(o.offered_at, b.starts) AS n, count(*) AS offers, count(o.missed_at) AS misses,
+    SELECT o.domain_id, o.agent_id, width_bucket(o.offered_at, b.starts) AS n, count(*) AS offers, count(o.missed_at) AS misses,
            coalesce(sum(analyst.ms(o.missed_at - o.offered_at)), 0)::bigint AS ring_missed_ms
-    FROM offered AS a CROSS JOIN bounds AS b CROSS JOIN LATERAL (
-        SELECT e.agent_id, max(e.at) FILTER (WHERE e.type = 'attempt.offering') AS offered_at,
-               max(e.at) FILTER (WHERE e.type = 'attempt.missed') AS missed_at
-        FROM analyst.queue_events AS e
-        WHERE e.domain_id = a.domain_id AND e.attempt_id = a.attempt_id AND e.recorded_at >= since
-          AND e.type IN ('attempt.offering', 'attempt.missed') AND e.ext -> 'test' IS NULL AND e.agent_id IS NOT NULL AND (agent IS NULL OR e.agent_id = agent)
-        GROUP BY e.agent_id, e.ext -> 'offer_no') AS o
+    FROM closed AS o CROSS JOIN bounds AS b
     WHERE o.offered_at >= since AND o.offered_at < b.last
     GROUP BY 1, 2, 3
 ), work AS (
