@@ -63,8 +63,10 @@ func (d *Delivery) Tries(ctx context.Context, ref dispatcher.Ref, f TryFilter) (
 	return tries, nil
 }
 
+// A try is not made before its event is on the log; the bound leaves room for the
+// clocks of two servers.
 const triesOfEvents = `SELECT ` + tryFields + ` FROM tries t
-WHERE t.domain_id = $1 AND t.seq = ANY ($2)
+WHERE t.domain_id = $1 AND t.seq = ANY ($2) AND t.started_at >= $3::timestamptz - interval '1 hour'
 ORDER BY t.seq, t.endpoint_id, t.started_at, t.number`
 
 // parkedColumns are what scanParked scans.
@@ -79,14 +81,18 @@ FROM parked WHERE domain_id = $1 AND seq = ANY ($2)`
 // that filter it out are not shown.
 func (d *Delivery) DeliveriesOfEvents(ctx context.Context, domainID int64, events []queue.Event) ([][]dispatcher.Delivery, error) {
 	seqs := make([]int64, len(events))
+	var first time.Time
 	for i := range events {
 		seqs[i] = events[i].Seq
+		if i == 0 || events[i].RecordedAt.Before(first) {
+			first = events[i].RecordedAt
+		}
 	}
 	// One snapshot: an event must not be seen between parked and delivered.
 	var book deliveryBook
 	err := pgx.BeginTxFunc(ctx, d.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly},
 		func(tx pgx.Tx) error {
-			rows, _ := tx.Query(ctx, triesOfEvents, domainID, seqs)
+			rows, _ := tx.Query(ctx, triesOfEvents, domainID, seqs, first)
 			tries, err := pgx.CollectRows(rows, scanTry)
 			if err != nil {
 				return err

@@ -69,12 +69,12 @@ func AuditStatement(f AuditFilter, domainID int64) Statement {
 }
 
 // SingleStatements read one thing and what belongs to it, by what is named.
-func SingleStatements(domainID, attemptID int64, event queue.UUID, seqs []int64) map[string]Statement {
+func SingleStatements(domainID, attemptID int64, event queue.UUID, seqs []int64, first time.Time) map[string]Statement {
 	return map[string]Statement{
 		"event":              {eventByID, []any{domainID, [16]byte(event)}, 10},
 		"events of attempt":  {eventsOfAttempt, []any{domainID, attemptID}, 20},
 		"attempt":            {finishedAttemptSQL, []any{domainID, attemptID}, 10},
-		"tries of events":    {triesOfEvents, []any{domainID, seqs}, 20},
+		"tries of events":    {triesOfEvents, []any{domainID, seqs, first}, 20},
 		"parked of events":   {parkedOfEvents, []any{domainID, seqs}, 20},
 		"the log, as a feed": {eventsAfter, []any{domainID, time.Unix(0, 0), int64(0), 50}, 60},
 	}

@@ -262,7 +262,7 @@ func TestPlansOfTheAuditLogAndOfSingleThings(t *testing.T) {
 	ep := dispatchertest.Endpoint("https://a.example/")
 	createAt(t, d, ep, dispatcher.Position{})
 	fillTries(t, pool, ep, 10_000)
-	for name, st := range store.SingleStatements(1, 100, queue.UUID{1}, []int64{1, 2, 3, 4}) {
+	for name, st := range store.SingleStatements(1, 100, queue.UUID{1}, []int64{1, 2, 3, 4}, t0.AddDate(0, 0, -6)) {
 		looksAt(t, pool, name, st, "")
 	}
 	plan := looksAt(t, pool, "stats", store.StatsStatement(1, ep.ID, t0.Add(-24*time.Hour), t0), "_started_at_seq_idx")

@@ -259,7 +259,7 @@ func (l *readingList) path(r *reader) string {
 		path = strings.Replace(path, "{id}", url.PathEscape(fmt.Sprint(l.id(r))), 1)
 	}
 	q := l.ask(r)
-	if r.IntN(5) == 0 && l.id == nil && l.name != "snapshot" {
+	if r.IntN(5) == 0 && l.id == nil && l.route != "/v1/snapshot" && l.route != "/v1/event-types" {
 		q.Set("limit", "250")
 	}
 	return path + "?" + q.Encode()
