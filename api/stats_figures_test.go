@@ -74,6 +74,9 @@ func questions(c *chronicle, from time.Time, length time.Duration) []question {
 // TestFigures holds every column of every interval of every queue and agent
 // against a computation over the raw events.
 func TestFigures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a simulated day takes minutes under the race detector")
+	}
 	t.Parallel()
 	_, capture, day := bygone(t)
 	for _, p := range []*past{capture, day} {

@@ -56,15 +56,19 @@ func (p *past) now() time.Time {
 	return p.at
 }
 
+// runOn moves the clock on to the instant, and never back.
+func (p *past) runOn(to time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.at = later(p.at, to)
+	return p.at
+}
+
 // do runs time on to the instant and carries the commands out. Refusals are
 // counted.
 func (p *past) do(at time.Time, cmds ...queue.Command) []desk.Answer {
 	p.site.t.Helper()
-	p.mu.Lock()
-	if at.After(p.at) {
-		p.at = at
-	}
-	p.mu.Unlock()
+	p.runOn(at)
 	answers, err := p.desk.DoAll(p.site.t.Context(), append([]queue.Command{queue.Tick{}}, cmds...))
 	if err != nil {
 		p.site.t.Fatal(err)
@@ -157,8 +161,7 @@ func (p *past) simulate(seed uint64, length time.Duration) {
 		members := p.list(sim.Members(queues, 8*time.Second, 1))
 		p.centre = sim.New(seed, sim.Config{Queues: queues, Agents: agents, Members: members, Length: rushLength})
 		seed++
-		p.at = later(p.at, rush)
-		p.centre.Open(p.at)
+		p.centre.Open(p.runOn(rush))
 		p.rush(queues, rush.Add(rushLength))
 	}
 }
