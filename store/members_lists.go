@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -79,9 +80,10 @@ const (
     WHEN m.ready_at > $7 THEN 'waiting' ELSE 'ready' END)` + byID
 )
 
-// waitingMembers reads the first $5 who get ready after $4, in the order in
-// which they do, after the place of ready_at $7 and id $8: from each priority of
-// each zone as many, which is what the index has in this order.
+// waitingMembers reads the first $5 who get ready after the place of ready_at $7
+// and id $8, which is not before $4, in the order in which they do: from each
+// priority of each zone as many, which is what the index has in this order. Of two
+// lower bounds Postgres would take the wrong one to begin at.
 const waitingMembers = `
 SELECT ` + selectedMember + `
 FROM (
@@ -91,10 +93,10 @@ FROM (
         FROM levels CROSS JOIN LATERAL (
             SELECT m.id, m.ready_at FROM members AS m
             WHERE m.domain_id = $1 AND m.queue_id = $2 AND m.time_zone = open.zone AND m.priority = levels.priority
-              AND m.open_attempt = 0 AND m.stopped_at IS NULL AND m.ready_at > $4
+              AND m.open_attempt = 0 AND m.stopped_at IS NULL
               AND (m.ready_at, m.id) > ($7::timestamptz, $8::bigint)
             ORDER BY m.ready_at, m.id LIMIT $5) AS waiting
-        WHERE levels.priority IS NOT NULL
+        WHERE levels.priority IS NOT NULL AND $7 >= $4::timestamptz
     ) AS of_zone
     ORDER BY of_zone.ready_at, of_zone.id LIMIT $5
 ) AS best JOIN members AS m ON m.domain_id = $1 AND m.id = best.id
@@ -131,9 +133,9 @@ func (s *Store) listMembers(ctx context.Context, domainID int64, f MemberFilter)
 		}
 		sql, args = readySQL, []any{domainID, f.QueueID, zones, f.At, f.Limit, everyPriority, everyInstant, int64(0)}
 		if f.State == MemberWaiting {
-			sql = waitingMembers
+			sql, args[6], args[7] = waitingMembers, f.At, int64(math.MaxInt64)
 		}
-		if p := f.After; !p.ReadyAt.IsZero() {
+		if p := f.After; !p.ReadyAt.IsZero() && (f.State == MemberReady || p.ReadyAt.After(f.At)) {
 			args[7], args[6] = p.ID, p.ReadyAt
 			if f.State == MemberReady {
 				args[5] = int64(p.Priority)

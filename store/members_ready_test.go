@@ -240,7 +240,7 @@ func TestPlansOfPicking(t *testing.T) {
 	}{
 		"ready":   {store.ReadySQL, []any{1, 7, allZones, t0, limit, int64(math.MaxInt64), none, 0}, 7*limit + limit + levels},
 		"further": {store.ReadySQL, []any{1, 7, allZones, t0, limit, 2, t0.Add(-time.Hour), 5000}, 7*limit + limit + levels},
-		"waiting": {store.WaitingSQL, []any{1, 7, allZones, t0, limit, int64(math.MaxInt64), none, 0}, 7*limit*5 + limit + levels},
+		"waiting": {store.WaitingSQL, []any{1, 7, allZones, t0, limit, int64(math.MaxInt64), t0, int64(math.MaxInt64)}, 7*limit*5 + limit + levels},
 		"zones":   {store.ZonesSQL, []any{1, 7}, 8},
 	} {
 		var raw []byte
