@@ -18,7 +18,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 build: ## bin/offhook
-	@$(BUILD) -o bin/offhook ./cmd/offhook
+	@$(BUILD) -o bin/offhook ./cmd/offhook && echo "bin/offhook $(VERSION)"
 
 demo: build ## the whole way, from a ringing phone to a verified webhook, in under a minute
 	@./bin/offhook demo

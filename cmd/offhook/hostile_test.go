@@ -25,9 +25,11 @@ var hostileRounds = flag.Int("hostile-rounds", 1, "how often every hostile recei
 // flat is how far memory and goroutines may grow from the first rounds to the
 // last, in a run that is long enough to tell.
 const (
-	flat      = 1.10
-	longRun   = 20
-	warmUp    = 20 // rounds of a long run: until then the heap still finds its size
+	flat    = 1.10
+	longRun = 20
+	// Rounds of a long run before it is measured: idle connections stay for 90 s,
+	// so for so long there are more of them after every round.
+	warmUp    = 70
 	sendAtOne = 64
 )
 
