@@ -17,6 +17,7 @@ const (
 	frameSettings     = 0x4
 	framePing         = 0x6
 	frameGoAway       = 0x7
+	frameWindowUpdate = 0x8
 	frameContinuation = 0x9
 
 	flagAck        = 0x1 // of a ping
@@ -47,7 +48,8 @@ func (p *peer) hello2() bool {
 	return err == nil && string(hello) == preface && p.frame(frameSettings, 0, 0, "") == nil
 }
 
-// request2 reads a request whole; the stream is 0 when none came.
+// request2 reads a request whole, and gives back what its body took of the
+// connection's window; the stream is 0 when none came.
 func (p *peer) request2() (stream uint32) {
 	head := make([]byte, 9)
 	for {
@@ -59,6 +61,9 @@ func (p *peer) request2() (stream uint32) {
 			return 0
 		}
 		if head[3] == framePing && head[4]&flagAck == 0 && p.frame(framePing, flagAck, 0, string(payload)) != nil {
+			return 0
+		}
+		if head[3] == frameData && len(payload) > 0 && p.frame(frameWindowUpdate, 0, 0, code(uint32(len(payload)))) != nil {
 			return 0
 		}
 		if stream = binary.BigEndian.Uint32(head[5:]); stream != 0 && head[3] <= frameHeaders && head[4]&flagEndStream != 0 {
