@@ -15,7 +15,7 @@ import (
 // scanBound is how many tries one page looks at: a filter that hardly anything
 // passes gives a short page and a place to go on, not a walk through millions
 // of rows.
-const scanBound = 1000
+const scanBound = 500
 
 // LastTry is a delivery as lists show it: the last try of an event at an
 // endpoint, and what comes next.
