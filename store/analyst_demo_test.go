@@ -23,20 +23,7 @@ func playDemo(t *testing.T, pool *pgxpool.Pool) {
 	first, err := r.log.IDs(t.Context(), 10_000)
 	fatal(t, err)
 	r.engine.Stock(first, first+10_000)
-	for _, q := range sim.Queues() {
-		r.must(demoFrom, queue.SaveQueue{Queue: q})
-	}
-	var queues []queue.Queue
-	for _, q := range r.engine.Queues() {
-		queues = append(queues, *q)
-	}
-	for _, a := range sim.Agents(queues) {
-		r.must(demoFrom, queue.SaveAgent{Agent: a})
-	}
-	var agents []queue.Agent
-	for _, a := range r.engine.Agents() {
-		agents = append(agents, *a)
-	}
+	queues, agents := r.furnish(demoFrom)
 	lists := demoLists(t, pool, queues)
 	var members []queue.Member
 	for _, q := range queues {

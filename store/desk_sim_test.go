@@ -12,6 +12,24 @@ import (
 	"github.com/offhook/offhook/store/storetest"
 )
 
+// furnish saves the queues and agents of the simulated centre and returns them
+// with their ids.
+func (r *replica) furnish(at time.Time) (queues []queue.Queue, agents []queue.Agent) {
+	for _, q := range sim.Queues() {
+		r.must(at, queue.SaveQueue{Queue: q})
+	}
+	for _, q := range r.engine.Queues() {
+		queues = append(queues, *q)
+	}
+	for _, a := range sim.Agents(queues) {
+		r.must(at, queue.SaveAgent{Agent: a})
+	}
+	for _, a := range r.engine.Agents() {
+		agents = append(agents, *a)
+	}
+	return queues, agents
+}
+
 // TestSimulatedCentre runs a contact centre in virtual time over two replicas
 // that take turns, so that everything the engine does passes the CHECKs, is
 // taken over by the other and is read back as it was.
@@ -20,20 +38,7 @@ func TestSimulatedCentre(t *testing.T) {
 	pool := storetest.New(t)
 	replicas := []*replica{newReplica(t, pool), newReplica(t, pool)}
 	r := replicas[0]
-	for _, q := range sim.Queues() {
-		r.must(t0, queue.SaveQueue{Queue: q})
-	}
-	var queues []queue.Queue
-	for _, q := range r.engine.Queues() {
-		queues = append(queues, *q)
-	}
-	for _, a := range sim.Agents(queues) {
-		r.must(t0, queue.SaveAgent{Agent: a})
-	}
-	var agents []queue.Agent
-	for _, a := range r.engine.Agents() {
-		agents = append(agents, *a)
-	}
+	queues, agents := r.furnish(t0)
 	centre := sim.New(7, sim.Config{Queues: queues, Agents: agents, Length: time.Minute, Speed: 8})
 
 	all := runCentre(t, centre, replicas)
