@@ -11,20 +11,20 @@ import (
 // Matcher decides which events an endpoint gets. It is an endpoint's
 // subscription made ready, and safe for concurrent use.
 type Matcher struct {
-	id       string
-	domainID int64
-	types    map[queue.EventType]bool
-	queues   []int64
-	of       []queue.Type // of queues
-	filter   *filter      // nil = none
-	failures atomic.Int64
-	failure  atomic.Pointer[string]
+	id         string
+	domainID   int64
+	types      map[queue.EventType]bool
+	queues     []int64
+	queueTypes []queue.Type
+	filter     *filter // nil = none
+	failures   atomic.Int64
+	failure    atomic.Pointer[string]
 }
 
 // Matcher makes the endpoint's subscription ready. It errs when its filter
 // cannot be compiled, and says where.
 func (e *Endpoint) Matcher() (*Matcher, error) {
-	m := &Matcher{id: e.ID, domainID: e.DomainID, queues: e.Queues, of: e.QueueTypes, types: map[queue.EventType]bool{}}
+	m := &Matcher{id: e.ID, domainID: e.DomainID, queues: e.Queues, queueTypes: e.QueueTypes, types: map[queue.EventType]bool{}}
 	for _, t := range e.eventTypes() {
 		m.types[t] = true
 	}
@@ -41,9 +41,10 @@ func (e *Endpoint) Matcher() (*Matcher, error) {
 // Wants reports whether the endpoint subscribes to the event: its type is one
 // of Events, its queue, if it has one, one of Queues and of one of QueueTypes,
 // and it fulfils the Filter. An event without a queue passes a selection of queues
-// only when its type is named. An event about an endpoint is never sent to that endpoint. An event at
-// which the filter fails is not wanted: a filter may be there to keep something
-// from somebody. Failures tells of it. A nil Matcher wants nothing.
+// only when its type is named. An event about an endpoint is never sent to that
+// endpoint. An event at which the filter fails is not wanted: a filter may be there
+// to keep something from somebody. Failures tells of it. A nil Matcher wants
+// nothing.
 func (m *Matcher) Wants(ev *queue.Event) bool {
 	if m == nil || !m.types[ev.Type] || ev.DomainID != m.domainID {
 		return false
@@ -67,7 +68,7 @@ func (m *Matcher) Wants(ev *queue.Event) bool {
 }
 
 func (m *Matcher) selects(q *queue.QueueRef) bool {
-	return (len(m.queues) == 0 || slices.Contains(m.queues, q.ID)) && (len(m.of) == 0 || slices.Contains(m.of, q.Type))
+	return (len(m.queues) == 0 || slices.Contains(m.queues, q.ID)) && (len(m.queueTypes) == 0 || slices.Contains(m.queueTypes, q.Type))
 }
 
 // Failures returns at how many events the filter has failed, and what happened

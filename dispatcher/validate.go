@@ -133,7 +133,7 @@ func endsInNumber(host string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
-func validateSelection(events []queue.EventType, queues []int64, of []queue.Type) error {
+func validateSelection(events []queue.EventType, queues []int64, queueTypes []queue.Type) error {
 	for i, t := range events {
 		if !slices.Contains(queue.EventTypes, t) {
 			return bad("events", "%q is not an event type", t)
@@ -150,11 +150,11 @@ func validateSelection(events []queue.EventType, queues []int64, of []queue.Type
 			return bad("queues", "%d is not a queue id", id)
 		}
 	}
-	for i, t := range of {
+	for i, t := range queueTypes {
 		if !slices.Contains(queue.Built, t) {
 			return bad("queue_types", "%q is not a queue type; use some of %v", t, queue.Built)
 		}
-		if slices.Contains(of[:i], t) {
+		if slices.Contains(queueTypes[:i], t) {
 			return bad("queue_types", "%q is named twice", t)
 		}
 	}

@@ -27,13 +27,13 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 		schedule  []int64
 		// Null while there was none.
 		paused, success, failing *time.Time
-		events, of               []string
+		events, queueTypes       []string
 		sealed                   [][]byte
 		expiries                 []*time.Time
 	)
 	if err := row.Scan(&ep.DomainID, &id, &ep.URL, &ep.Description, &events, &ep.Queues, &ep.Format,
 		&ep.Profile, &ep.Ordering, &ep.MaxInFlight, &timeoutMS, &headers, &ep.Disabled, &ep.DisabledReason,
-		&ep.CreatedAt, &ep.UpdatedAt, &waitMS, &ep.Rate, &schedule, &ep.Filter, &of, &paused, &ep.PausedReason, &ep.Openings,
+		&ep.CreatedAt, &ep.UpdatedAt, &waitMS, &ep.Rate, &schedule, &ep.Filter, &queueTypes, &paused, &ep.PausedReason, &ep.Openings,
 		&success, &failing, &ep.Told, &s.Settled.RecordedAt, &s.Settled.Seq,
 		&s.Claimed.RecordedAt, &s.Claimed.Seq, &s.Recoveries, &sealed, &expiries); err != nil {
 		return s, err
@@ -53,7 +53,7 @@ func (d *Delivery) scanEndpoint(row pgx.CollectableRow) (dispatcher.Subscription
 	for _, t := range events {
 		ep.Events = append(ep.Events, queue.EventType(t))
 	}
-	for _, t := range of {
+	for _, t := range queueTypes {
 		ep.QueueTypes = append(ep.QueueTypes, queue.Type(t))
 	}
 	for i, b := range sealed {
