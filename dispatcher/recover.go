@@ -28,6 +28,7 @@ import (
 // Parked events that were claimed for a next try are treated the same: an
 // unknown try, due at once, at their old place in their lane.
 func (w *worker) recover(ctx, late context.Context) error {
+	t := w.settings()
 	b, err := w.d.store.Backlog(ctx, w.ref)
 	if err != nil {
 		return err
@@ -37,7 +38,7 @@ func (w *worker) recover(ctx, late context.Context) error {
 	if err := w.lostParked(ctx, &b, &s); err != nil {
 		return err
 	}
-	if err := w.lostFresh(ctx, &b, &s); err != nil {
+	if err := w.lostFresh(ctx, t, &b, &s); err != nil {
 		return err
 	}
 	if b.Claimed.Seq > b.Settled.Seq {
@@ -57,7 +58,10 @@ func (w *worker) recover(ctx, late context.Context) error {
 		w.lanes.load(p.Lane, w.itemOf(p))
 	}
 	w.lanes.rewait(w.target.OrderWait)
-	w.pos, w.settled, w.health, w.claimedFor = b.Claimed, b.Claimed, b.Health, b.ClaimedFor
+	w.pos, w.settled, w.claimedFor = b.Claimed, b.Claimed, b.ClaimedFor
+	if w.target == t { // else the health that came with the newer settings is the newer one
+		w.health = b.Health
+	}
 	return nil
 }
 
@@ -99,7 +103,7 @@ func (w *worker) lostParked(ctx context.Context, b *Backlog, s *Settlement) erro
 // lostFresh parks the events in (settled, claimed] that have no outcome, of those
 // that the endpoint was subscribed to when they were claimed: its settings may
 // be others by now.
-func (w *worker) lostFresh(ctx context.Context, b *Backlog, s *Settlement) error {
+func (w *worker) lostFresh(ctx context.Context, t *target, b *Backlog, s *Settlement) error {
 	known := make(map[int64]bool, len(b.Done)+len(b.Parked))
 	for _, seq := range b.Done {
 		known[seq] = true
@@ -107,7 +111,7 @@ func (w *worker) lostFresh(ctx context.Context, b *Backlog, s *Settlement) error
 	for _, p := range b.Parked {
 		known[p.Seq] = true
 	}
-	was, err := w.target.matchOf(b.ClaimedFor)
+	was, err := t.matchOf(b.ClaimedFor)
 	if err != nil {
 		return err
 	}
@@ -121,7 +125,7 @@ func (w *worker) lostFresh(ctx context.Context, b *Backlog, s *Settlement) error
 			if pos.Seq > b.Claimed.Seq || known[pos.Seq] || !was.Wants(&e.ev) {
 				continue
 			}
-			p := Parked{Ref: w.ref, Position: pos, Lane: e.lane(w.target.Ordering), Tries: 1, NextAt: s.At,
+			p := Parked{Ref: w.ref, Position: pos, Lane: e.lane(t.Ordering), Tries: 1, NextAt: s.At,
 				HeldSince: s.At, Sequence: e.ev.Sequence}
 			b.Parked = append(b.Parked, p)
 			s.Park = append(s.Park, p)

@@ -100,9 +100,14 @@ func newWorker(d *Dispatcher, log *eventLog, t *target, lease Lease) *worker {
 // knows reports whether a version of the settings is the one that the worker
 // has: then nothing need be made ready.
 func (w *worker) knows(version time.Time) bool {
+	return w.settings().UpdatedAt.Equal(version)
+}
+
+// settings returns those that are in force now.
+func (w *worker) settings() *target {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.target.UpdatedAt.Equal(version)
+	return w.target
 }
 
 // change takes over new settings for what is read and sent from now on.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -173,6 +174,60 @@ func TestAnAnswerOfTheOldURLDoesNotStopTheNewOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+// changing is a store that gives the backlog as it was before a change of the
+// endpoint that the dispatcher hears of while it recovers.
+type changing struct {
+	*dispatchertest.Memory
+	change func(*dispatcher.Backlog)
+	once   sync.Once
+}
+
+func (s *changing) Backlog(ctx context.Context, ref dispatcher.Ref) (dispatcher.Backlog, error) {
+	b, err := s.Memory.Backlog(ctx, ref)
+	s.once.Do(func() { s.change(&b) })
+	return b, err
+}
+
+// What changes while an endpoint is recovered is taken over: an endpoint that
+// paused and was enabled by hand at that moment is served at once.
+func TestAChangeDuringRecovery(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := &dispatchertest.Memory{}
+		ep := dispatchertest.Endpoint("https://crm.example/")
+		ep.PausedUntil, ep.PausedReason = time.Now().Add(24*time.Hour), dispatcher.OutcomeThrottled
+		m.Create(ep, dispatcher.Position{})
+		evs := m.Append(time.Now(), dispatchertest.Attempt(1, 3, time.Now())...)
+		var d *dispatcher.Dispatcher
+		store := &changing{Memory: m, change: func(b *dispatcher.Backlog) {
+			b.Claimed = dispatcher.Position{Seq: evs[1].Seq, RecordedAt: evs[1].RecordedAt} // two may have been sent
+			enabled := ep
+			enabled.Health = dispatcher.Health{}
+			m.Change(enabled)
+			d.Reload()
+			time.Sleep(time.Second)
+		}}
+		cfg := loopback()
+		cfg.PollEvery, cfg.ReloadEvery = time.Minute, time.Hour
+		d = dispatcher.New(store, cfg)
+		d.SetTransport(&network{answer: func(int, *http.Request) (*http.Response, error) { return reply(200) }})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(ctx) }()
+		time.Sleep(10 * time.Minute)
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		var got []dispatcher.Outcome
+		for _, try := range m.Tries(ref(ep)) {
+			got = append(got, try.Outcome)
+		}
+		equal(t, "outcomes", got, []dispatcher.Outcome{dispatcher.OutcomeUnknown, dispatcher.OutcomeUnknown,
+			dispatcher.OutcomeDelivered, dispatcher.OutcomeDelivered, dispatcher.OutcomeDelivered})
+	})
 }
 
 // An endpoint that cannot be served is told of once, until it is changed.
