@@ -12,6 +12,9 @@ import (
 // An export holds a page of the log, not the log: memory does not grow with what
 // is exported. Not in parallel, because the memory of the process is measured.
 func TestExportHoldsAPage(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes and reads tens of thousands of events")
+	}
 	const events, room = 40_000, 12 << 20
 	s := newSite(t)
 	const fill = `

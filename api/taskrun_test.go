@@ -210,13 +210,17 @@ func TestTaskIsTriedAgain(t *testing.T) {
 		if calls++; calls == 1 {
 			panic("for once")
 		}
-		b.forward(taskAgain + time.Second)
 		return errors.New("the database is away")
 	}))()
 	task := b.create()
-	b.await(task.ID, "to be tried again", func(t store.Task) bool { return t.Failures > 0 })
-	b.forward(taskAgain + time.Second)
-	got := b.await(task.ID, "given up", inState(store.TaskFailed))
+	failures := 0
+	got := b.await(task.ID, "given up", func(t store.Task) bool {
+		if t.Failures > failures { // it rests now
+			failures = t.Failures
+			b.forward(taskAgain + time.Second)
+		}
+		return t.State == store.TaskFailed
+	})
 	mu.Lock()
 	defer mu.Unlock()
 	if calls != taskFailures || got.Error == "" || got.Progress.Done != 50 {

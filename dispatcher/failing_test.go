@@ -43,6 +43,9 @@ func dead(int, *http.Request) (*http.Response, error) { return nil, io.ErrUnexpe
 // and a day before its end, and is disabled after five, whatever restarts in
 // between.
 func TestAnEndpointThatFailsIsToldOfAndDisabled(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many virtual weeks")
+	}
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, func(*dispatcher.Endpoint) {}, dead)

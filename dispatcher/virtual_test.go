@@ -75,6 +75,9 @@ func virtual(t *testing.T, change func(*dispatcher.Endpoint), answer func(n int,
 }
 
 func TestTheWholeRecordScheduleInVirtualTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many virtual days")
+	}
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		at, tries := virtual(t, func(*dispatcher.Endpoint) {}, func(int, *http.Request) (*http.Response, error) { return reply(500) })

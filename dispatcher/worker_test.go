@@ -232,6 +232,9 @@ func TestAChangeDuringRecovery(t *testing.T) {
 
 // An endpoint that cannot be served is told of once, until it is changed.
 func TestAnEndpointThatCannotBeServed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many virtual hours")
+	}
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := &dispatchertest.Memory{}

@@ -130,6 +130,9 @@ func FuzzLog(f *testing.F) {
 
 // TestBounds: a switch that never finishes anything does not fill the memory.
 func TestBounds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes for long")
+	}
 	t.Parallel()
 	tr := NewTranslator("")
 	packet := func(fields ...Field) {

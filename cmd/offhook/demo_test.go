@@ -70,6 +70,9 @@ func passableTempDir(t *testing.T) string {
 // TestDemoOnAGivenDatabase runs twice on one database: the second run must not
 // trip over the first.
 func TestDemoOnAGivenDatabase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the program many times")
+	}
 	t.Parallel()
 	env := []string{"OFFHOOK_DATABASE_URL=" + storetest.URL(t)}
 	for range 2 {

@@ -132,6 +132,9 @@ func TestShownCommandsParse(t *testing.T) {
 // TestFirstWebhookSession types docs/first-webhook.md, as it is printed, into a
 // shell, and waits for what it promises. Only the ports are others.
 func TestFirstWebhookSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the program many times")
+	}
 	t.Parallel()
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("there is no python3 on this machine")
@@ -165,6 +168,9 @@ wait $! || true
 
 // TestShellSession types what docs/shell.md shows.
 func TestShellSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the program many times")
+	}
 	t.Parallel()
 	folder := passableTempDir(t)
 	server := startServer(t, []string{"OFFHOOK_DATA_DIR=" + filepath.Join(folder, "data")}, "--dev")

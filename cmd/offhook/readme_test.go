@@ -14,6 +14,9 @@ import (
 // TestReadmeSession types README's curl session, as it is printed, into a
 // shell. Only the ports are others, so that tests can run beside each other.
 func TestReadmeSession(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the program many times")
+	}
 	t.Parallel()
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Skip("there is no curl on this machine")

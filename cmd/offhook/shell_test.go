@@ -261,6 +261,9 @@ func TestFollowMissesNothing(t *testing.T) {
 
 // TestShell works with a real server as somebody with a terminal would.
 func TestShell(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs the program many times")
+	}
 	t.Parallel()
 	folder := passableTempDir(t)
 	server := startServer(t, []string{"OFFHOOK_DATA_DIR=" + filepath.Join(folder, "data")}, "--dev")

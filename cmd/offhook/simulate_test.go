@@ -277,6 +277,9 @@ func TestSimulateStops(t *testing.T) {
 
 // TestSimulateDials: a queue that dials, with the trade that pacing makes.
 func TestSimulateDials(t *testing.T) {
+	if testing.Short() {
+		t.Skip("computes for long")
+	}
 	t.Parallel()
 	ask := func(args ...string) simulation {
 		text, errs, code := simulated(t, append(args, "--agents", "5", "--live", "0.3", "--for", "2h", "--runs", "2")...)
