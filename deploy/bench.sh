@@ -41,7 +41,7 @@ awk '
     line = "bench"
     key("post_ratio_1", "BenchmarkDeliver/endpoints=1", "ratio")
     key("post_ratio_5", "BenchmarkDeliver/endpoints=5", "ratio")
-    key("rest_ratio", "BenchmarkREST", "rest_ratio")
+    key("rest_ratio", "BenchmarkREST/events=all", "rest_ratio")
     key("p50_ms", "BenchmarkCommand", "p50_ms")
     key("p99_ms", "BenchmarkCommand", "p99_ms")
     key("sql_per_event", "BenchmarkDeliver/endpoints=1", "sql/delivery")
@@ -53,6 +53,7 @@ awk '
     us("step_us_10", "BenchmarkCall/waiting=10")
     key("centre_s", "BenchmarkCentre", "s/centre")
     key("cold_start_ms", "BenchmarkBacklog", "cold_start_ms")
+    key("rest_ratio_attempts", "BenchmarkREST/events=attempts", "rest_ratio")
     key("desk_per_s_1", "BenchmarkDesk/callers=1", "commands/s")
     key("desk_per_s_16", "BenchmarkDesk/callers=16", "commands/s")
     key("desk_per_s_256", "BenchmarkDesk/callers=256", "commands/s")

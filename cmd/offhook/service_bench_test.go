@@ -17,6 +17,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/offhook/offhook/queue"
 	"github.com/offhook/offhook/store"
 	"github.com/offhook/offhook/store/storetest"
 )
@@ -30,6 +31,7 @@ const (
 	restConnections = 16
 	restReports     = 60_000
 	reportsPerPost  = 100
+	reportsPerCall  = 4
 )
 
 // sink is a receiver that only reads, counts and notes when attempts arrive.
@@ -127,11 +129,13 @@ func newService(b testing.TB, args ...string) *service {
 	return s
 }
 
-// endpoint registers the sink for 16 requests at once.
-func (s *service) endpoint(b testing.TB, to *sink) string {
+// endpoint registers the sink for 16 requests at once; no types are the eight of
+// attempts.
+func (s *service) endpoint(b testing.TB, to *sink, types ...queue.EventType) string {
 	b.Helper()
 	var made struct{ ID string }
-	if err := s.rest.post(b.Context(), "/v1/endpoints", map[string]any{"url": to.URL, "max_in_flight": restConnections}, &made); err != nil {
+	body := map[string]any{"url": to.URL, "max_in_flight": restConnections, "events": types}
+	if err := s.rest.post(b.Context(), "/v1/endpoints", body, &made); err != nil {
 		b.Fatal(err)
 	}
 	return made.ID
@@ -140,20 +144,41 @@ func (s *service) endpoint(b testing.TB, to *sink) string {
 // BenchmarkREST sends calls that a switch distributes over REST, 100 reports a
 // POST: joined, offered, bridged, ended. rest_ratio is events a second, until the
 // last one has arrived at the receiver, over the POST loop's requests.
+//
+// Each call writes four events of the attempt and three of its agent's state. To
+// the first receiver go all of them; to the second, as to one that names no
+// types, those of the attempt alone, while the others are written all the same.
 func BenchmarkREST(b *testing.B) {
-	s, to := newService(b), newSink(b)
-	s.endpoint(b, to)
+	for _, to := range []struct {
+		name    string
+		types   []queue.EventType
+		perCall int
+	}{
+		{"events=all", append(slices.Clone(queue.AttemptEvents), queue.EventAgentState), 7},
+		{"events=attempts", nil, 4},
+	} {
+		b.Run(to.name, func(b *testing.B) {
+			sink := newSink(b)
+			s := newService(b)
+			s.endpoint(b, sink, to.types...)
+			s.overREST(b, sink, restReports/reportsPerCall*to.perCall)
+		})
+	}
+}
+
+// overREST measures calls of which the sink gets so many events.
+func (s *service) overREST(b *testing.B, to *sink, events int) {
 	body := []byte(strings.Repeat("x", 1000))
 	var ratios, rates []float64
 	next := 0
 	for b.Loop() {
 		to.yardstick(b, body, 4000) // warm
 		before := to.yardstick(b, body, 40_000)
-		to.expect(restReports)
+		to.expect(int64(events))
 		began := time.Now()
 		s.report(b, next, restReports)
 		to.wait(b)
-		rate := restReports / time.Since(began).Seconds()
+		rate := float64(events) / time.Since(began).Seconds()
 		next += restReports
 		after := to.yardstick(b, body, 40_000)
 		rates, ratios = append(rates, rate), append(ratios, rate/((before+after)/2))
@@ -202,7 +227,7 @@ func (s *service) report(b testing.TB, first, n int) {
 // callsFrom are the reports of 25 calls.
 func callsFrom(first int) []byte {
 	var body bytes.Buffer
-	for i := range reportsPerPost / 4 {
+	for i := range reportsPerPost / reportsPerCall {
 		c := first + i
 		if i == 0 {
 			body.WriteByte('[')
