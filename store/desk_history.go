@@ -1,8 +1,9 @@
 package store
 
 import (
+	"slices"
+
 	"github.com/offhook/offhook/queue"
-	"github.com/offhook/offhook/queue/desk"
 )
 
 // attemptColumns are the columns of the history, in the order of attemptRow.
@@ -21,19 +22,35 @@ var attemptColumns = []string{
 
 var insertAttempts = insertInto("attempts", attemptColumns)
 
-// attemptRow is a finished attempt as a row. The durations are those of its
-// leaving event, so that there is one formula for them; without the event they
-// are null.
-func attemptRow(domain *int64, head *desk.Head, a *queue.Attempt, leaving *queue.Event) []any {
+// left is an attempt that is finished. The durations are those of its leaving
+// event, so that there is one formula for them; without the event, nil, they are
+// null.
+type left struct {
+	*queue.Attempt
+	leaving *queue.Event
+}
+
+// attemptRows yields the finished attempts as rows for copySeq, all in one place.
+func (w *writer) attemptRows(yield func([]any) bool) {
+	var row []any
+	for _, l := range w.left {
+		if row = w.appendAttempt(row[:0], l.Attempt, l.leaving); !yield(row) {
+			return
+		}
+	}
+}
+
+// appendAttempt appends a finished attempt as a row.
+func (w *writer) appendAttempt(row []any, a *queue.Attempt, leaving *queue.Event) []any {
 	channel := a.Channel()
-	row := []any{
-		domain, &head.RecordedAt, &a.ID, &head.Version, &a.Queue.ID, &a.Queue.Name, (*string)(&a.Queue.Type),
+	row = append(slices.Grow(row, len(attemptColumns)),
+		&w.domain, &w.head.RecordedAt, &a.ID, &w.head.Version, &a.Queue.ID, &a.Queue.Name, (*string)(&a.Queue.Type),
 		(*string)(&channel), a.Destination, &a.UseProcessing, a.MemberName, a.MemberID,
 		a.MemberChannelID, &a.AttemptSeq, &a.Priority, variablesColumn(a.Variables),
 		&a.JoinedAt, instantOf(&a.DialAt), instantOf(&a.MemberRingingAt), instantOf(&a.MemberAnsweredAt),
 		instantOf(&a.OfferingAt), instantOf(&a.AgentAnsweredAt), instantOf(&a.BridgedAt),
 		instantOf(&a.EndedAt), instantOf(&a.ProcessingAt), instantOf(&a.ReportingAt), &a.LeavingAt,
-	}
+	)
 	if agent := a.Agent; agent != nil {
 		row = append(row, &agent.ID, &agent.Name, agent.UserID, agent.Extension)
 	} else {

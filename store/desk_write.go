@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,13 +48,13 @@ func (l *deskLog) write(ctx context.Context, conn *pgx.Conn, place pgtype.TID, b
 		return err
 	}
 	if len(w.events) >= copyFrom {
-		if err := copyRows(ctx, conn, "events", eventColumns, w.events); err != nil {
+		if err := copySeq(ctx, conn, "events", eventColumns, eventRowsOf(&w.domain, w.events)); err != nil {
 			return err
 		}
 		w.events = nil
 	}
 	if len(w.left) >= copyFrom {
-		if err := copyRows(ctx, conn, "attempts", attemptColumns, w.left); err != nil {
+		if err := copySeq(ctx, conn, "attempts", attemptColumns, w.attemptRows); err != nil {
 			return err
 		}
 		w.left = nil
@@ -81,8 +80,9 @@ type writer struct {
 	domain int64
 	head   desk.Head
 
-	events, left [][]any // rows of events and attempts
-	leftIDs      []int64
+	events  []queue.Event
+	left    []left
+	leftIDs []int64
 
 	attempts struct {
 		columns
@@ -128,11 +128,10 @@ func (c *columns) add(id int64, r queue.Record) error {
 }
 
 func (w *writer) gather(b desk.Batch) error {
-	w.events = make([][]any, 0, len(b.Events))
+	w.events = b.Events
 	leaving := map[int64]*queue.Event{}
 	for i := range b.Events {
 		ev := &b.Events[i]
-		w.events = append(w.events, eventRow(&w.domain, ev))
 		if ev.Type == queue.EventLeaving {
 			leaving[ev.AttemptID] = ev
 		}
@@ -149,7 +148,7 @@ func (w *writer) gatherRecord(r queue.Record, leaving map[int64]*queue.Event) er
 	switch r := r.(type) {
 	case *queue.Attempt:
 		if r.State == queue.StateLeaving {
-			w.left = append(w.left, attemptRow(&w.domain, &w.head, r, leaving[r.ID]))
+			w.left = append(w.left, left{r, leaving[r.ID]})
 			w.leftIDs = append(w.leftIDs, r.ID)
 			return nil
 		}
@@ -255,10 +254,18 @@ ON CONFLICT (domain_id, queue_id) DO UPDATE SET record = EXCLUDED.record, change
 // queue adds one statement for each kind of row that there is.
 func (w *writer) queue(batch *pgx.Batch) {
 	if n := len(w.events); n > 0 {
-		batch.Queue(insertEvents[n], slices.Concat(w.events...)...)
+		args := make([]any, 0, n*len(eventColumns))
+		for i := range w.events {
+			args = append(args, eventRow(&w.domain, &w.events[i])...)
+		}
+		batch.Queue(insertEvents[n], args...)
 	}
 	if n := len(w.left); n > 0 {
-		batch.Queue(insertAttempts[n], slices.Concat(w.left...)...)
+		args := make([]any, 0, n*len(attemptColumns))
+		for _, l := range w.left {
+			args = w.appendAttempt(args, l.Attempt, l.leaving)
+		}
+		batch.Queue(insertAttempts[n], args...)
 	}
 	version := w.head.Version
 	if len(w.leftIDs) > 0 {

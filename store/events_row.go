@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"iter"
 
 	"github.com/offhook/offhook/queue"
 )
@@ -19,10 +20,36 @@ var eventColumns = []string{
 
 var insertEvents = insertInto("events", eventColumns)
 
-// eventRow is an event as a row. What it does not have is NULL.
+// eventRow is an event as a row (see copyRows).
 func eventRow(domain *int64, ev *queue.Event) []any {
-	row := make([]any, len(eventColumns))
-	row[0], row[1], row[2], row[3] = domain, &ev.RecordedAt, &ev.Seq, (*[16]byte)(&ev.ID)
+	r := eventRows{domain: domain}
+	return r.row(ev)
+}
+
+// eventRowsOf returns events as rows for copySeq.
+func eventRowsOf(domain *int64, events []queue.Event) iter.Seq[[]any] {
+	return func(yield func([]any) bool) {
+		r := eventRows{domain: domain, json: make([]byte, 0, 512)}
+		for i := range events {
+			if !yield(r.row(&events[i])) {
+				return
+			}
+		}
+	}
+}
+
+// eventRows makes rows of events in one place, so that each ends the one before.
+type eventRows struct {
+	columns [35]any
+	domain  *int64
+	json    []byte // of the row's variables and ext
+}
+
+// row is an event as a row. What it does not have is NULL.
+func (r *eventRows) row(ev *queue.Event) []any {
+	row := r.columns[:]
+	clear(row)
+	row[0], row[1], row[2], row[3] = r.domain, &ev.RecordedAt, &ev.Seq, (*[16]byte)(&ev.ID)
 	row[4], row[5] = (*string)(&ev.Type), &ev.At
 	if ev.Sequence != 0 {
 		row[6] = &ev.Sequence
@@ -44,9 +71,15 @@ func eventRow(domain *int64, ev *queue.Event) []any {
 		row[24], row[25], row[26], row[27] = &l.AttemptSeq, nameOf((*string)(&l.Result)), l.BillSec, l.Duration
 		row[28], row[29], row[30], row[31] = (*string)(l.Cause), l.SIPCode, l.AMD, l.VoiceSec
 	}
-	row[32] = variablesColumn(ev.Variables)
+	r.json = r.json[:0]
+	if len(ev.Variables) > 0 { // nil and empty are the same to every reader
+		r.json = appendVariables(r.json, ev.Variables)
+		row[32] = r.json
+	}
 	if ev.Ext != nil {
-		row[33] = appendExt(make([]byte, 0, 320), ev.Ext)
+		n := len(r.json)
+		r.json = appendExt(r.json, ev.Ext)
+		row[33] = r.json[n:]
 	}
 	if ev.Data != nil {
 		row[34] = json.RawMessage(ev.Data)

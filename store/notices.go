@@ -77,13 +77,11 @@ func appendTo(ctx context.Context, tx pgx.Tx, at time.Time, domainID int64, noti
 		head.RecordedAt = at
 	}
 	head.Version++
-	stored := make([][]any, len(events))
 	for i := range events {
 		head.Seq++
 		events[i].Seq, events[i].RecordedAt = head.Seq, head.RecordedAt
-		stored[i] = eventRow(&domainID, &events[i])
 	}
-	if err := copyRows(ctx, tx.Conn(), "events", eventColumns, stored); err != nil {
+	if err := copySeq(ctx, tx.Conn(), "events", eventColumns, eventRowsOf(&domainID, events)); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, moveHead, domainID, head.Seq, head.RecordedAt, head.Version)
