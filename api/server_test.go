@@ -46,11 +46,12 @@ type site struct {
 	clock    *clock
 }
 
-// clock runs with the real one, and can be put forward.
+// clock runs with the real one, until it is stopped, and can be put forward.
 type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
-	count int
+	mu      sync.Mutex
+	ahead   time.Duration
+	stopped time.Time
+	count   int
 }
 
 // next returns 1, 2, 3 … for names that must not repeat.
@@ -64,7 +65,19 @@ func (c *clock) next() int {
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.stopped.IsZero() {
+		return c.stopped.Add(c.ahead)
+	}
 	return time.Now().Add(c.ahead)
+}
+
+// stop keeps deadlines from coming by themselves, however slow the machine is.
+func (c *clock) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stopped.IsZero() {
+		c.stopped = time.Now()
+	}
 }
 
 func (c *clock) forward(d time.Duration) {
