@@ -32,37 +32,15 @@ func NewDelivery(s *Store, ring *KeyRing) *Delivery {
 // read.
 var ErrEndpointChanged = errors.New("endpoint was changed meanwhile")
 
-// From says where in the log a new endpoint starts. The zero From is the head:
-// only what comes from now on.
-type From struct {
-	// Instant starts with the first event recorded at or after it.
-	Instant time.Time
-	// AfterSeq starts with the event behind that number; 0 is the beginning, and
-	// a number that is not on the log yet the head.
-	AfterSeq *int64
-}
-
 const insertEndpoint = `
 INSERT INTO endpoints (domain_id, id, url, description, events, queues, format, profile, ordering,
                        max_in_flight, timeout_ms, headers, disabled, disabled_reason, created_at, updated_at,
                        order_wait_ms, rate, schedule_ms, filter, queue_types)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18, $19, $20)`
 
-// The start is the last event that the endpoint is not owed. Events without a
-// row before it mean the beginning.
 const insertCursor = `
 INSERT INTO endpoint_cursors (domain_id, endpoint_id, settled_at, settled_seq, claimed_at, claimed_seq)
-SELECT $1, $2, s.recorded_at, s.seq, s.recorded_at, s.seq
-FROM (
-    (SELECT recorded_at, seq FROM events
-     WHERE domain_id = $1
-       AND ($3::timestamptz IS NULL OR recorded_at < $3)
-       AND ($4::bigint IS NULL OR seq <= $4)
-     ORDER BY recorded_at DESC, seq DESC LIMIT 1)
-    UNION ALL
-    SELECT 'epoch'::timestamptz, 0
-) s
-ORDER BY s.seq DESC LIMIT 1`
+VALUES ($1, $2, $3, $4, $3, $4)`
 
 // CreateEndpoint stores a validated endpoint with its id and secrets, starting
 // at from. ep.CreatedAt and UpdatedAt are set to by.At.
@@ -89,7 +67,11 @@ func (d *Delivery) CreateEndpoint(ctx context.Context, ep dispatcher.Endpoint, f
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, insertCursor, ep.DomainID, id, null(from.Instant), from.AfterSeq); err != nil {
+		start, err := from.find(ctx, tx, ep.DomainID)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, insertCursor, ep.DomainID, id, start.RecordedAt, start.Seq); err != nil {
 			return err
 		}
 		if err := audit(ctx, tx, ep.DomainID, by.did("create", "endpoint", ep.ID)); err != nil {
