@@ -189,12 +189,16 @@ func decodeReports(body []byte) ([]SwitchReport, error) {
 	}
 	body = bytes.TrimLeft(body, " \t\r\n")
 	single := len(body) > 0 && body[0] == '{'
-	reports, plain := plainReports(body, single)
-	if !plain {
-		var err error
-		if reports, err = strictReports(body, single); err != nil {
-			return nil, blame(body, single, err)
-		}
+	var reports []SwitchReport
+	var err error
+	if single {
+		reports = make([]SwitchReport, 1)
+		err = strictly(body, &reports[0])
+	} else {
+		err = strictly(body, &reports)
+	}
+	if err != nil {
+		return nil, blame(body, single, err)
 	}
 	if len(reports) == 0 || len(reports) > maxReports {
 		return nil, invalid("", fmt.Sprintf("send between 1 and %d reports", maxReports))
@@ -208,15 +212,6 @@ func decodeReports(body []byte) ([]SwitchReport, error) {
 		}
 	}
 	return reports, nil
-}
-
-// strictReports reads all of JSON.
-func strictReports(body []byte, single bool) (reports []SwitchReport, err error) {
-	if single {
-		reports = make([]SwitchReport, 1)
-		return reports, strictly(body, &reports[0])
-	}
-	return reports, strictly(body, &reports)
 }
 
 // strictly decodes exactly one JSON value without unknown fields.
