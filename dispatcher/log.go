@@ -1,6 +1,7 @@
 package dispatcher
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sort"
@@ -65,10 +66,22 @@ func (e *entry) rendered(f queue.Format) []byte {
 	if b := at.Load(); b != nil {
 		return *b
 	}
-	b := e.ev.AppendBody(make([]byte, 0, 1536), f)
+	// It stays in memory for a while, and takes what it needs.
+	room := renderRooms.Get().(*[]byte)
+	rendered := e.ev.AppendBody((*room)[:0], f)
+	b := bytes.Clone(rendered)
+	if *room = rendered; cap(rendered) <= maxRenderRoom {
+		renderRooms.Put(room)
+	}
 	at.Store(&b)
 	return b
 }
+
+// renderRooms are where bodies were rendered; none that is larger than
+// maxRenderRoom is kept.
+var renderRooms = sync.Pool{New: func() any { return &[]byte{} }}
+
+const maxRenderRoom = 64 << 10
 
 const (
 	pageSize  = 1000     // events read from the table at a time
