@@ -48,7 +48,9 @@ func (d *Desk) transact(ctx context.Context, batch []*request, try int) error {
 		if d.cfg.Lists != nil {
 			d.refills.touch(s.Records, s.Head.Version)
 		}
-		w = work{d: d, head: s.Head, changed: map[queue.Key]int{}, try: try}
+		// Most commands have an event or two, and change a record or two.
+		w = work{d: d, head: s.Head, changed: make(map[queue.Key]int, commands), try: try,
+			events: make([]queue.Event, 0, 2*commands), records: make([]queue.Record, 0, commands)}
 		w.step(batch)
 		return w.batch(), nil
 	})
