@@ -189,10 +189,10 @@ func decodeReports(body []byte) ([]SwitchReport, error) {
 	}
 	body = bytes.TrimLeft(body, " \t\r\n")
 	single := len(body) > 0 && body[0] == '{'
-	var reports []SwitchReport
+	// Each report has a brace: with room for all of them, none is moved.
+	reports := make([]SwitchReport, 1, 1+min(bytes.Count(body, []byte{'{'}), maxReports))
 	var err error
 	if single {
-		reports = make([]SwitchReport, 1)
 		err = strictly(body, &reports[0])
 	} else {
 		err = strictly(body, &reports)
