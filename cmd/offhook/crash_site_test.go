@@ -93,6 +93,23 @@ func (s *crashSite) up() {
 	}
 }
 
+// standing tells of replicas that have ended by themselves.
+func (s *crashSite) standing() {
+	s.t.Helper()
+	for i, r := range s.replicas {
+		if r.running == nil {
+			continue
+		}
+		select {
+		case logs := <-r.running.logs:
+			r.running.logs <- logs
+			lines := strings.Split(strings.TrimSpace(logs), "\n")
+			s.t.Errorf("replica %d has ended by itself:\n%s", i, strings.Join(lines[max(0, len(lines)-100):], "\n"))
+		default:
+		}
+	}
+}
+
 // clients returns a client of each replica that takes commands.
 func (s *crashSite) clients(key string) (all []*restClient) {
 	for _, r := range s.replicas {

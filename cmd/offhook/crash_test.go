@@ -109,6 +109,7 @@ func TestCrash(t *testing.T) {
 
 	in := newInspector(t, site.url)
 	found := findings{lost: in.settle(subscribers, 3*time.Minute)}
+	site.standing()
 	found.lost += in.acknowledged(l)
 	found.lost += tasksDone(t, clients[0], recoveries, time.Minute)
 	tries, repeated := 0, 0

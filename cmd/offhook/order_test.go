@@ -55,6 +55,7 @@ func TestOrderUnderFire(t *testing.T) {
 		site.up()
 	}
 	found := findings{lost: in.settle(subscribers, 5*time.Minute)}
+	site.standing()
 	requests := 0
 	for _, s := range subscribers {
 		f, _ := in.judge(s)
