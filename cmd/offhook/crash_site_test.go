@@ -102,9 +102,10 @@ func (s *crashSite) standing() {
 		}
 		select {
 		case logs := <-r.running.logs:
-			r.running.logs <- logs
+			_ = r.running.cmd.Wait()
 			lines := strings.Split(strings.TrimSpace(logs), "\n")
-			s.t.Errorf("replica %d has ended by itself:\n%s", i, strings.Join(lines[max(0, len(lines)-100):], "\n"))
+			s.t.Errorf("replica %d has ended by itself (%v):\n%s", i, r.running.cmd.ProcessState, strings.Join(lines[max(0, len(lines)-100):], "\n"))
+			r.running = nil
 		default:
 		}
 	}
