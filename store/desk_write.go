@@ -94,7 +94,6 @@ type writer struct {
 		columns
 		status []string
 	}
-	room   []byte // to encode one
 	queues struct {
 		columns
 		name, typ []string
@@ -158,11 +157,8 @@ func (w *writer) gatherRecord(r queue.Record, leaving map[int64]*queue.Event) er
 		w.attempts.joined = append(w.attempts.joined, r.JoinedAt)
 		return w.attempts.add(r.ID, r)
 	case *queue.AgentState:
-		w.states.id = append(w.states.id, r.AgentID)
 		w.states.status = append(w.states.status, string(r.Status))
-		w.room = appendAgentState(w.room[:0], r)
-		w.states.record = append(w.states.record, string(w.room))
-		return nil
+		return w.states.add(r.AgentID, r)
 	case *queue.Queue:
 		w.queues.name = append(w.queues.name, r.Name)
 		w.queues.typ = append(w.queues.typ, string(r.Type))
