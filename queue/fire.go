@@ -25,51 +25,69 @@ func (s *step) fire(a *attempt, typ EventType, o *Offer) *Event {
 	a.Sequence++
 	a.LastAt = t
 	s.touch(a)
-	ref := a.Queue
+	b := &attemptBody{queue: a.Queue}
+	b.list(a, typ, t, o)
+	b.extend(a, typ, t, o)
 	return s.emit(Event{
 		ID: s.e.domain.derive("event", a.ID, a.Sequence), Type: typ, DomainID: s.e.domain.ID,
-		At: t, Sequence: a.Sequence, Queue: &ref, AttemptID: a.ID,
-		Listed: a.listed(typ, t, o), Variables: a.Variables, Ext: a.ext(typ, t, o),
+		At: t, Sequence: a.Sequence, Queue: &b.queue, AttemptID: a.ID,
+		Listed: &b.listed, Variables: a.Variables, Ext: &b.ext,
 	})
 }
 
-// listed returns the published fields by the rules of engine.md B.5.
-func (a *Attempt) listed(typ EventType, t time.Time, o *Offer) *Listed {
-	l := &Listed{
+// attemptBody is what an attempt's event points to, in one piece of memory: the
+// server makes thousands of events a second, and keeps tens of thousands.
+type attemptBody struct {
+	queue  QueueRef
+	listed Listed
+	ext    Ext
+	// What listed points to.
+	agent                 AgentRef
+	channel               string // of the agent
+	bill, duration, voice int64
+	cause                 Cause
+	code                  int
+}
+
+// list sets the published fields by the rules of engine.md B.5.
+func (b *attemptBody) list(a *attempt, typ EventType, t time.Time, o *Offer) {
+	l := &b.listed
+	*l = Listed{
 		Channel: a.Channel(), AttemptID: a.ID, Destination: a.Destination,
 		UseProcessing: a.UseProcessing, MemberChannelID: a.MemberChannelID,
 		MemberName: a.MemberName, MemberID: a.MemberID, AttemptSeq: a.AttemptSeq,
 	}
-	agent, channel := a.Agent, a.AgentChannel
-	if o != nil {
-		agent, channel = &o.Agent, o.Channel
-	}
 	if typ == EventJoined {
-		return l
+		return
+	}
+	agent := a.Agent
+	if b.channel = a.AgentChannel; o != nil {
+		agent, b.channel = &o.Agent, o.Channel
 	}
 	if agent != nil {
-		l.AgentName, l.AgentID = &agent.Name, &agent.ID
+		b.agent = *agent
+		l.AgentName, l.AgentID = &b.agent.Name, &b.agent.ID
 		l.UserID, l.AgentExtension = agent.UserID, agent.Extension
 	}
-	if channel != "" {
-		l.AgentChannelID = &channel
+	if b.channel != "" {
+		l.AgentChannelID = &b.channel
 	}
-	l.BillSec, l.Duration, l.VoiceSec = a.durations(t)
+	b.setDurations(a, t)
 	if a.AMDResult != "" {
 		l.AMD = &a.AMDResult
 	}
 	if (typ == EventProcessing || typ == EventLeaving) && a.Cause != "" {
-		cause, code := a.Cause, a.SIPCode
-		l.Cause, l.SIPCode = &cause, &code
+		b.cause, b.code = a.Cause, a.SIPCode
+		l.Cause, l.SIPCode = &b.cause, &b.code
 	}
 	if typ == EventLeaving {
 		l.Result = a.Result
 	}
-	return l
 }
 
-func (a *Attempt) ext(typ EventType, t time.Time, o *Offer) *Ext {
-	x := &Ext{
+func (b *attemptBody) extend(a *attempt, typ EventType, t time.Time, o *Offer) {
+	x := &b.ext
+	*x = Ext{
 		State: a.State, JoinedAt: a.JoinedAt, DialAt: a.DialAt, MemberAnsweredAt: a.MemberAnsweredAt,
 		OfferingAt: a.OfferingAt, BridgedAt: a.BridgedAt, EndedAt: a.EndedAt, LeavingAt: a.LeavingAt,
 		OfferNo: a.OfferNo, ParentAttemptID: a.ParentAttemptID, ChildAttemptID: a.ChildAttemptID,
@@ -86,7 +104,6 @@ func (a *Attempt) ext(typ EventType, t time.Time, o *Offer) *Ext {
 		x.ResultReason, x.RetryAt = a.ResultReason, a.RetryAt
 		x.SIPCodeSource = a.CodeSource
 	}
-	return x
 }
 
 // whenAgent returns the instant of the agent's next event: never before his
