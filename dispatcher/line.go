@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // line makes the requests of one goroutine, one after the other, and keeps what
@@ -14,7 +16,6 @@ type line struct {
 	sender *sender
 	parent context.Context
 	lines  headerLines
-	free   *outgoing // that of the last try, if it can be used again
 
 	ctx    context.Context // nil before the first request and after a late one
 	cancel context.CancelCauseFunc
@@ -64,11 +65,7 @@ func (l *line) send(t *target, m message) Try {
 	start := time.Now() // durations by the real clock, whatever Config.Now says
 	ctx := l.begin(t.Timeout)
 	defer l.end()
-	o := l.free
-	if l.free = nil; !o.serves(ctx, t) {
-		o = newOutgoing(ctx, t)
-	}
-	resp, err := l.sender.client.Do(o.fill(m, began, &l.lines))
+	resp, err := l.sender.client.Do(&retryablehttp.Request{Request: newRequest(ctx, t, m, began, &l.lines)})
 	if err != nil {
 		// Not everything below tells a deadline from an end.
 		if cause := context.Cause(ctx); cause == context.DeadlineExceeded && errors.Is(err, context.Canceled) {
@@ -84,9 +81,6 @@ func (l *line) send(t *target, m message) Try {
 		showLocation(resp.Header)
 		try.Header = keepHeader(resp.Header)
 		try.Body, try.BodyTruncated = readBody(resp.Body)
-		if o.done() {
-			l.free = o
-		}
 	}
 	try.Duration = time.Since(start)
 	return try

@@ -87,3 +87,26 @@ func TestALineThatIsCutOffKnowsNoOutcome(t *testing.T) {
 		}
 	}
 }
+
+// What a header is made of is not changed by the next one.
+func TestHeadersStandOnTheirOwn(t *testing.T) {
+	t.Parallel()
+	ep := validEndpoint()
+	to, err := newTarget(ep, "offhook")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines headerLines
+	at := time.Unix(1_800_000_000, 0)
+	first := newHeader(to, message{ev: left(), body: []byte("one"), number: 1, prev: 2, overtakes: []int64{3}}, at, &lines)
+	before := first.Clone()
+	second := newHeader(to, message{ev: left(), body: []byte("two"), number: 7}, at.Add(time.Hour), &lines)
+	for name, values := range before {
+		if got := first[name]; len(got) != 1 || got[0] != values[0] || cap(got) > len(got) && name != "Content-Type" && to.header[name] == nil {
+			t.Errorf("%s became %q", name, got)
+		}
+	}
+	if second.Get("Offhook-Try") != "7" || second["Offhook-Overtakes"] != nil || second["Offhook-Prev-Sequence"] != nil {
+		t.Errorf("the second header has parts of the first: %v", second)
+	}
+}
