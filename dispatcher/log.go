@@ -32,15 +32,21 @@ func newEntries(events []queue.Event) []*entry {
 	return out
 }
 
-// usualWeight is what an event with its body takes in memory, without variables.
-const usualWeight = 2 << 10
+// What an event with its body takes in memory: one of an attempt without its
+// variables, any other without its data.
+const (
+	usualWeight = 2 << 10
+	otherWeight = 1 << 9
+)
 
 // weigh returns roughly how many bytes entries take: what people put into them
 // counts twice, in the event and in its body. Few installations use more than
 // one format, so only one body is counted.
 func weigh(entries []*entry) (bytes int) {
 	for _, e := range entries {
-		bytes += usualWeight + 2*len(e.ev.Data)
+		if bytes += usualWeight; e.ev.Listed == nil {
+			bytes += otherWeight - usualWeight + 2*len(e.ev.Data)
+		}
 		for name, value := range e.ev.Variables {
 			bytes += 2 * (len(name) + len(value))
 		}

@@ -128,13 +128,34 @@ func TestTheTailIsBounded(t *testing.T) {
 	l, _ := newLog(tb)
 	for seq := int64(1); seq < 5*tailBytes/usualWeight; seq += 512 {
 		tb.n = seq + 511
-		l.feed(newEntries(events(seq, seq+511)))
+		fed := events(seq, seq+511)
+		for i := range fed {
+			fed[i].Listed = &queue.Listed{}
+		}
+		l.feed(newEntries(fed))
 	}
 	if len(l.tail) > 2*tailBytes/usualWeight {
 		t.Errorf("the tail holds %d events", len(l.tail))
 	}
 	if end := walk(t, l, Position{}); end.Seq != tb.n || tb.reads == 0 {
 		t.Errorf("from the beginning to %d of %d with %d reads", end.Seq, tb.n, tb.reads)
+	}
+}
+
+// What people put into an event counts, and what an event of an attempt has is
+// more than what others have.
+func TestLargerEventsWeighMore(t *testing.T) {
+	t.Parallel()
+	last := 0
+	for i, ev := range []queue.Event{
+		{Data: []byte("{}")}, {Data: make([]byte, 400)}, {Listed: &queue.Listed{}},
+		{Listed: &queue.Listed{}, Variables: map[string]string{"note": strings.Repeat("x", 400)}}, {Data: make([]byte, 4000)},
+	} {
+		w := weigh(newEntries([]queue.Event{ev}))
+		if w <= last || w < len(ev.Data)+len(ev.Variables["note"]) {
+			t.Errorf("event %d weighs %d, the one before %d", i, w, last)
+		}
+		last = w
 	}
 }
 
