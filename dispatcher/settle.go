@@ -34,8 +34,8 @@ type settler struct {
 	dirty []*worker
 }
 
-func newSettler(d *Dispatcher) *settler {
-	return &settler{store: d.store, replica: d.replica, superseded: d.superseded, now: d.cfg.Now, logger: d.cfg.Logger,
+func newSettler(d *Dispatcher, replica int64) *settler {
+	return &settler{store: d.store, replica: replica, superseded: d.superseded, now: d.cfg.Now, logger: d.cfg.Logger,
 		kick: make(chan struct{}, 1), full: make(chan struct{}, 1)}
 }
 

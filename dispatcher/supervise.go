@@ -14,7 +14,7 @@ func (d *Dispatcher) serve(ctx context.Context, replica int64) {
 	// Writing goes on for a while after ctx has ended.
 	late, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	d.replica, d.over, d.claims, d.settles = replica, over, newClaimer(d.store, replica), newSettler(d)
+	d.replica, d.over, d.claims, d.settles = replica, over, newClaimer(d.store, replica), newSettler(d, replica)
 	d.released() // what an earlier replica held is not ours to hand back
 	d.cfg.Logger.Info("delivering", "instance", d.cfg.Instance, "replica", replica)
 	var writers sync.WaitGroup
