@@ -80,7 +80,8 @@ func (w *worker) beforeLooking() map[int64]bool {
 
 // itemOf is a parked event as the worker keeps it.
 func (w *worker) itemOf(p Parked) *item {
-	return &item{pos: p.Position, sequence: p.Sequence, tries: p.Tries, nextAt: p.NextAt, heldSince: p.HeldSince, recoveredAt: p.RecoveredAt}
+	return &item{pos: p.Position, sequence: p.Sequence, tries: p.Tries, lost: p.Lost, nextAt: p.NextAt, heldSince: p.HeldSince,
+		recoveredAt: p.RecoveredAt}
 }
 
 // since is the instant from which on the age of an event counts for its

@@ -72,7 +72,7 @@ func (w *worker) attempt(l *line, it *item, t *target) Try {
 // finish takes over the outcome of a try.
 func (w *worker) finish(it *item, t *target, try *Try) {
 	now := w.d.cfg.Now()
-	v := judge(try, Failure{Profile: t.Profile, Waits: t.Schedule, RecordedAt: it.since()}, now, w.d.cfg.Jitter())
+	v := judge(try, Failure{Profile: t.Profile, Waits: t.Schedule, RecordedAt: it.since(), Lost: it.lost}, now, w.d.cfg.Jitter())
 	weight := try.weight()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -119,6 +119,9 @@ func (w *worker) resolve(it *item, v verdict, until, now time.Time) {
 	fresh := !it.parked
 	if v.spent {
 		it.tries++
+	}
+	if v.lost {
+		it.lost++
 	}
 	if v.state.Final() {
 		w.lanes.done(it)

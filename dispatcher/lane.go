@@ -35,9 +35,10 @@ type item struct {
 	// is the header Offhook-Prev-Sequence; 0 = none.
 	sequence int
 	prev     int
-	// tries is how many were made and count.
-	tries  int
-	nextAt time.Time
+	// tries is how many were made, and lost how many of those have no known
+	// outcome.
+	tries, lost int
+	nextAt      time.Time
 	// heldSince is since when it is parked, which counts while it is behind
 	// another one.
 	heldSince time.Time

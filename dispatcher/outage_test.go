@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,4 +164,49 @@ func TestADayWithoutTheEndpoint(t *testing.T) {
 		}
 		b.stop()
 	})
+}
+
+// However often a request is cut off by a restart, or by a replica that is taken
+// for dead, its event is not given up: nobody has refused it.
+func TestLostRequestsDoNotUseUpTheSchedule(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*bubble){
+		"restarted": func(b *bubble) { b.stop(); b.start(); b.pass(time.Second) },
+		"dead":      func(b *bubble) { b.m.StrikeOff(); b.pass(10 * time.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var well atomic.Bool
+				b := newBubble(t, func(e *dispatcher.Endpoint) {
+					e.Profile, e.Schedule, e.Timeout = dispatcher.ProfileCustom, []time.Duration{time.Second}, 30*time.Second
+				}, func(_ int, r *http.Request) (*http.Response, error) {
+					if well.Load() {
+						return reply(200)
+					}
+					<-r.Context().Done()
+					return nil, r.Context().Err()
+				})
+				b.join(1, 2)
+				b.pass(time.Second)
+				const times = 10
+				for range times {
+					lose(b)
+				}
+				well.Store(true)
+				lose(b)
+				b.stop()
+				outcomes := map[dispatcher.Outcome]int{}
+				for _, try := range b.m.Tries(ref(b.ep)) {
+					outcomes[try.Outcome]++
+					if try.State == dispatcher.StateExhausted {
+						t.Errorf("event %d is given up after try %d, which was %s", try.Seq, try.Number, try.Outcome)
+					}
+				}
+				if outcomes[dispatcher.OutcomeDelivered] != 2 || outcomes[dispatcher.OutcomeUnknown] < times || len(outcomes) != 2 {
+					t.Errorf("outcomes: %v", outcomes)
+				}
+			})
+		})
+	}
 }

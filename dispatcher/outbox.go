@@ -54,7 +54,7 @@ func (w *worker) collect(s *Settlement) part {
 		case !it.final:
 			it.row = true
 			s.Park = append(s.Park, Parked{Ref: w.ref, Position: it.pos, Lane: it.lane.key,
-				Tries: it.tries, NextAt: it.nextAt, Claimed: it.claimed, HeldSince: it.heldSince, Sequence: it.sequence,
+				Tries: it.tries, Lost: it.lost, NextAt: it.nextAt, Claimed: it.claimed, HeldSince: it.heldSince, Sequence: it.sequence,
 				RecoveredAt: it.recoveredAt})
 		case it.row:
 			s.Unpark = append(s.Unpark, ParkedKey{Ref: w.ref, Seq: it.pos.Seq})

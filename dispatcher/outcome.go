@@ -77,7 +77,11 @@ func ClassifyStatus(status int) Outcome {
 type verdict struct {
 	state  State
 	nextAt time.Time // of the next try, in the state retrying
-	spent  bool      // the try counts for the schedule
+	spent  bool      // a request was made, or may have been
+	// lost: whether it was, and what came of it, is not known. The schedule does
+	// not count it: otherwise a server that is restarted a dozen times in a minute
+	// would give up what nobody has refused.
+	lost bool
 	// pause, if set, is until when the endpoint gets nothing, because of the
 	// outcome.
 	pause time.Time
@@ -104,13 +108,13 @@ func judge(t *Try, f Failure, now time.Time, jitter float64) verdict {
 	case OutcomeExpired:
 		return verdict{state: StateExhausted}
 	case OutcomeUnknown:
-		return verdict{state: StateRetrying, nextAt: now, spent: true}
+		return verdict{state: StateRetrying, nextAt: now, spent: true, lost: true}
 	case OutcomeBlocked:
 		until := now.Add(blockedPause)
 		return verdict{state: StateRetrying, nextAt: until, pause: until}
 	}
 	v := verdict{state: StateExhausted, spent: true}
-	f.Try = t.Number
+	f.Try = t.Number - f.Lost
 	if t.Outcome == OutcomeThrottled {
 		f.RetryAfter = RetryAfter(t.Header, now)
 		v.pause = now.Add(max(f.RetryAfter, min(f.wait(), maxSchedulePause)))

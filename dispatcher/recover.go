@@ -92,6 +92,7 @@ func (w *worker) lostParked(ctx context.Context, b *Backlog, s *Settlement) erro
 		p.Claimed = false
 		if e := bySeq[p.Seq]; e != nil { // else it left the log, which its next try will say
 			p.Tries++
+			p.Lost++
 			p.NextAt = s.At
 			s.Tries = append(s.Tries, w.unknown(e, p.Tries, s.At))
 		}
@@ -125,7 +126,7 @@ func (w *worker) lostFresh(ctx context.Context, t *target, b *Backlog, s *Settle
 			if pos.Seq > b.Claimed.Seq || known[pos.Seq] || !was.Wants(&e.ev) {
 				continue
 			}
-			p := Parked{Ref: w.ref, Position: pos, Lane: e.lane(t.Ordering), Tries: 1, NextAt: s.At,
+			p := Parked{Ref: w.ref, Position: pos, Lane: e.lane(t.Ordering), Tries: 1, Lost: 1, NextAt: s.At,
 				HeldSince: s.At, Sequence: e.ev.Sequence}
 			b.Parked = append(b.Parked, p)
 			s.Park = append(s.Park, p)

@@ -26,8 +26,9 @@ type Failure struct {
 	Profile Profile
 	// Waits are those of the profile custom.
 	Waits []time.Duration
-	// Try is the 1-based number of the try that failed.
-	Try int
+	// Try is the 1-based number of the try that failed, of those that count; Lost
+	// is how many before it do not, because their outcome is unknown.
+	Try, Lost int
 	// RecordedAt is when the event was recorded.
 	RecordedAt time.Time
 	// RetryAfter is what the endpoint asked for; it can only delay.

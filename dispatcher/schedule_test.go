@@ -158,7 +158,7 @@ func TestJudge(t *testing.T) {
 			verdict{state: StateExhausted, spent: true, pause: noon.Add(10 * time.Minute)}},
 		"blocked": {Try{Outcome: OutcomeBlocked, Number: 1},
 			verdict{state: StateRetrying, nextAt: noon.Add(5 * time.Minute), pause: noon.Add(5 * time.Minute)}},
-		"lost":    {Try{Outcome: OutcomeUnknown, Number: 12}, verdict{state: StateRetrying, spent: true, nextAt: noon}},
+		"lost":    {Try{Outcome: OutcomeUnknown, Number: 12}, verdict{state: StateRetrying, spent: true, lost: true, nextAt: noon}},
 		"expired": {Try{Outcome: OutcomeExpired}, verdict{state: StateExhausted}},
 	} {
 		if got := judge(&tc.try, Failure{Profile: ProfileRecord, RecordedAt: noon}, noon, 0); got != tc.want {

@@ -30,8 +30,9 @@ type Parked struct {
 	Position
 	// Lane is the event's lane at this endpoint (see LaneOf).
 	Lane string
-	// Tries is how many tries were made; 0 for a held event.
-	Tries int
+	// Tries is how many tries were made; 0 for a held event. Lost is how many of
+	// them have no known outcome.
+	Tries, Lost int
 	// NextAt is when the next try is due; zero while held, and then due as soon
 	// as the event is the first of its lane.
 	NextAt time.Time

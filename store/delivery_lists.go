@@ -70,7 +70,7 @@ WHERE t.domain_id = $1 AND t.seq = ANY ($2) AND t.started_at >= $3::timestamptz 
 ORDER BY t.seq, t.endpoint_id, t.started_at, t.number`
 
 // parkedColumns are what scanParked scans.
-const parkedColumns = `domain_id, endpoint_id, recorded_at, seq, lane, tries, next_at, claimed, held_since, sequence, recovered_at`
+const parkedColumns = `domain_id, endpoint_id, recorded_at, seq, lane, tries, lost, next_at, claimed, held_since, sequence, recovered_at`
 
 const parkedOfEvents = `
 SELECT ` + parkedColumns + `
@@ -248,7 +248,8 @@ func scanParked(row pgx.CollectableRow) (dispatcher.Parked, error) {
 		held     *time.Time
 		again    *time.Time
 	)
-	err := row.Scan(&p.DomainID, &endpoint, &p.RecordedAt, &p.Seq, &p.Lane, &p.Tries, &next, &p.Claimed, &held, &p.Sequence, &again)
+	err := row.Scan(&p.DomainID, &endpoint, &p.RecordedAt, &p.Seq, &p.Lane, &p.Tries, &p.Lost, &next, &p.Claimed, &held,
+		&p.Sequence, &again)
 	p.EndpointID, p.RecordedAt = "ep_"+endpoint.String(), p.RecordedAt.UTC()
 	p.NextAt, p.HeldSince, p.RecoveredAt = instant(next), instant(held), instant(again)
 	return p, err

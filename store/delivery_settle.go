@@ -52,20 +52,20 @@ func (k *placeColumns) parse(id string) uuid.UUID {
 const settlePark = `
 WITH p AS (
     SELECT * FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::timestamptz[], $5::text[], $6::int[],
-                         $7::timestamptz[], $8::boolean[], $9::timestamptz[], $10::bigint[])
-        AS p (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence)
+                         $7::timestamptz[], $8::boolean[], $9::timestamptz[], $10::bigint[], $11::int[])
+        AS p (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence, lost)
 ), there AS MATERIALIZED (
     SELECT e.domain_id, e.id, c.settled_seq
     FROM endpoints e JOIN endpoint_cursors c ON c.domain_id = e.domain_id AND c.endpoint_id = e.id
     WHERE (e.domain_id, e.id) IN (SELECT domain_id, endpoint_id FROM p)
     ORDER BY e.domain_id, e.id FOR KEY SHARE OF e FOR NO KEY UPDATE OF c
 )
-INSERT INTO parked (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence)
+INSERT INTO parked (domain_id, endpoint_id, seq, recorded_at, lane, tries, next_at, claimed, held_since, sequence, lost)
 SELECT p.* FROM p JOIN there e ON e.domain_id = p.domain_id AND e.id = p.endpoint_id
 WHERE p.seq > e.settled_seq
    OR EXISTS (SELECT FROM parked k WHERE k.domain_id = p.domain_id AND k.endpoint_id = p.endpoint_id AND k.seq = p.seq)
 ON CONFLICT (domain_id, endpoint_id, seq) DO UPDATE
-SET tries = excluded.tries, next_at = excluded.next_at, claimed = excluded.claimed, held_since = excluded.held_since`
+SET tries = excluded.tries, lost = excluded.lost, next_at = excluded.next_at, claimed = excluded.claimed, held_since = excluded.held_since`
 
 const settleUnpark = `
 DELETE FROM parked p
@@ -146,13 +146,13 @@ func queueParked(batch *pgx.Batch, parked []dispatcher.Parked) {
 		return
 	}
 	var k placeColumns
-	lane, tries := make([]string, len(parked)), make([]int32, len(parked))
+	lane, tries, lost := make([]string, len(parked)), make([]int32, len(parked)), make([]int32, len(parked))
 	next, claimed := make([]*time.Time, len(parked)), make([]bool, len(parked))
 	held, sequence := make([]*time.Time, len(parked)), make([]int64, len(parked))
 	for i, p := range parked {
 		k.add(p.Ref, p.Position)
-		lane[i], tries[i], next[i], claimed[i] = p.Lane, int32(p.Tries), null(p.NextAt), p.Claimed
+		lane[i], tries[i], lost[i], next[i], claimed[i] = p.Lane, int32(p.Tries), int32(p.Lost), null(p.NextAt), p.Claimed
 		held[i], sequence[i] = null(p.HeldSince), int64(p.Sequence)
 	}
-	batch.Queue(settlePark, k.domain, k.endpoint, k.seq, k.at, lane, tries, next, claimed, held, sequence)
+	batch.Queue(settlePark, k.domain, k.endpoint, k.seq, k.at, lane, tries, next, claimed, held, sequence, lost)
 }

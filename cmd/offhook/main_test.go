@@ -41,7 +41,7 @@ func offhook(t testing.TB, env []string, args ...string) *exec.Cmd {
 	if err != nil {
 		t.Fatal(err)
 	}
-	patience := 2 * time.Minute
+	patience := 5 * time.Minute // longer than any test waits for what a server does
 	if isLongRun() {
 		patience = 20 * time.Minute
 	}

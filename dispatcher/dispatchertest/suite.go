@@ -248,7 +248,7 @@ func testParked(t *testing.T, f Fixture) {
 	_, ref := create(t, f, dispatcher.Position{})
 	_, other := create(t, f, dispatcher.Position{})
 	p := func(ref dispatcher.Ref, i int, tries int, next time.Time) dispatcher.Parked {
-		p := dispatcher.Parked{Ref: ref, Position: pos(evs[i]), Lane: "attempt/1", Tries: tries, NextAt: next, Sequence: i + 1}
+		p := dispatcher.Parked{Ref: ref, Position: pos(evs[i]), Lane: "attempt/1", Tries: tries, Lost: tries / 2, NextAt: next, Sequence: i + 1}
 		if next.IsZero() {
 			p.HeldSince = base.Add(time.Millisecond)
 		}
