@@ -91,7 +91,7 @@ const maxRenderRoom = 64 << 10
 
 const (
 	pageSize  = 1000     // events read from the table at a time
-	tailBytes = 32 << 20 // kept in memory behind the head; the double before that is cut
+	tailBytes = 64 << 20 // kept in memory behind the head, at most
 	pageLimit = 4        // pages kept for endpoints that catch up
 )
 
@@ -138,15 +138,16 @@ func (l *eventLog) extend(entries []*entry) {
 	}
 	l.tail = append(l.tail, entries...)
 	l.head = max(l.head, entries[len(entries)-1].ev.Seq)
-	if l.weight += weigh(entries); l.weight > 2*tailBytes {
+	if l.weight += weigh(entries); l.weight > tailBytes {
 		l.cut()
 	}
 }
 
-// cut takes the front of the tail away.
+// cut takes the front of the tail away, enough that it need not be done for each
+// batch, and little, because who falls off costs a read of the table.
 func (l *eventLog) cut() {
 	n := 0
-	for l.weight > tailBytes && n < len(l.tail)-1 {
+	for l.weight > tailBytes/8*7 && n < len(l.tail)-1 {
 		l.weight -= weigh(l.tail[n : n+1])
 		n++
 	}
@@ -205,7 +206,7 @@ func (l *eventLog) store(pos Position, entries []*entry) ([]*entry, time.Time, e
 		return entries, time.Time{}, nil
 	}
 	l.head = max(l.head, entries[len(entries)-1].ev.Seq)
-	if weigh(entries) > tailBytes {
+	if weigh(entries) > tailBytes/2 {
 		return entries, time.Time{}, nil // too large to share
 	}
 	if len(l.pages) == pageLimit {

@@ -126,7 +126,7 @@ func TestTheTailIsBounded(t *testing.T) {
 	t.Parallel()
 	tb := &table{}
 	l, _ := newLog(tb)
-	for seq := int64(1); seq < 5*tailBytes/usualWeight; seq += 512 {
+	for seq := int64(1); seq < 3*tailBytes/usualWeight; seq += 512 {
 		tb.n = seq + 511
 		fed := events(seq, seq+511)
 		for i := range fed {
@@ -134,7 +134,7 @@ func TestTheTailIsBounded(t *testing.T) {
 		}
 		l.feed(newEntries(fed))
 	}
-	if len(l.tail) > 2*tailBytes/usualWeight {
+	if n := len(l.tail); n > tailBytes/usualWeight || n < tailBytes/usualWeight*3/4 {
 		t.Errorf("the tail holds %d events", len(l.tail))
 	}
 	if end := walk(t, l, Position{}); end.Seq != tb.n || tb.reads == 0 {
@@ -206,7 +206,7 @@ func TestTheTailIsBoundedByBytes(t *testing.T) {
 			batch[i].Variables = large
 		}
 		l.feed(newEntries(batch))
-		if kept := len(l.tail) * 64 << 10; kept > 2*tailBytes+640<<10 {
+		if kept := len(l.tail) * 64 << 10; kept > tailBytes+640<<10 {
 			t.Fatalf("the tail holds %d bytes of variables after %d events", kept, seq)
 		}
 	}
