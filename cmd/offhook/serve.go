@@ -50,7 +50,7 @@ to http and to this machine.`,
 // heapFloor is memory that nobody touches, so that it takes up none, but that the
 // garbage collector counts as in use. It collects each time the heap has doubled;
 // a server holds so little that under load this was every few milliseconds.
-const heapFloor = 32 << 20
+const heapFloor = 48 << 20
 
 func serve(cmd *cobra.Command, dev bool, role string) error {
 	ctx := cmd.Context()
