@@ -44,8 +44,10 @@ const (
 // one format, so only one body is counted.
 func weigh(entries []*entry) (bytes int) {
 	for _, e := range entries {
-		if bytes += usualWeight; e.ev.Listed == nil {
-			bytes += otherWeight - usualWeight + 2*len(e.ev.Data)
+		if e.ev.Listed != nil {
+			bytes += usualWeight
+		} else {
+			bytes += otherWeight + 2*len(e.ev.Data)
 		}
 		for name, value := range e.ev.Variables {
 			bytes += 2 * (len(name) + len(value))

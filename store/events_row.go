@@ -72,7 +72,7 @@ func (r *eventRows) row(ev *queue.Event) []any {
 		row[28], row[29], row[30], row[31] = (*string)(l.Cause), l.SIPCode, l.AMD, l.VoiceSec
 	}
 	r.json = r.json[:0]
-	if len(ev.Variables) > 0 { // nil and empty are the same to every reader
+	if len(ev.Variables) > 0 { // see variablesColumn
 		r.json = appendVariables(r.json, ev.Variables)
 		row[32] = r.json
 	}
